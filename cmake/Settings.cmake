@@ -1,0 +1,29 @@
+# Compile settings of our own targets; third-party code never sees them.
+add_library(bottled_settings INTERFACE)
+add_library(bottled::settings ALIAS bottled_settings)
+
+# Generated and third-party code shares only the sanitizers.
+add_library(bottled_sanitizers INTERFACE)
+add_library(bottled::sanitizers ALIAS bottled_sanitizers)
+if(BOTTLED_SANITIZE)
+  target_compile_options(bottled_sanitizers INTERFACE
+    -fsanitize=${BOTTLED_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(bottled_sanitizers INTERFACE
+    -fsanitize=${BOTTLED_SANITIZE})
+endif()
+
+target_compile_options(bottled_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wextra-semi -Wcast-align -Wunused -Wconversion -Wno-sign-conversion
+  -Wunused-result)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(bottled_settings INTERFACE
+    -Wthread-safety -Wthread-safety-beta)
+endif()
+if(BOTTLED_WERROR)
+  target_compile_options(bottled_settings INTERFACE -Werror)
+endif()
+target_include_directories(bottled_settings INTERFACE
+  "${PROJECT_SOURCE_DIR}/daemon" "${PROJECT_BINARY_DIR}/daemon")
+target_link_libraries(bottled_settings INTERFACE bottled_sanitizers)

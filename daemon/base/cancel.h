@@ -1,0 +1,58 @@
+// CancelSource and CancelToken: a flag that one side raises and the other side
+// can test, or wait for together with file descriptors.
+//
+// Why not std::stop_token: it cannot be given to poll(), and macOS' libc++ has
+// had it only since LLVM 20. Both classes are thread-safe; tokens are cheap to
+// copy and may outlive their source.
+
+#ifndef BOTTLED_BASE_CANCEL_H_
+#define BOTTLED_BASE_CANCEL_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+
+namespace bottled {
+
+class CancelState;
+
+// The receiving side.
+class CancelToken {
+ public:
+  // A token that is never cancelled.
+  CancelToken() = default;
+
+  bool Cancelled() const;
+
+  // CancelledError() when cancelled, else OK.
+  absl::Status Check() const;
+
+  // A descriptor that becomes readable on cancellation, for poll(); never read
+  // from it. -1 for a token that is never cancelled. Owned by the token.
+  int fd() const;
+
+ private:
+  friend class CancelSource;
+  explicit CancelToken(std::shared_ptr<const CancelState> state)
+      : state_(std::move(state)) {}
+
+  std::shared_ptr<const CancelState> state_;
+};
+
+// The side that decides. Destroying it does not cancel.
+class CancelSource {
+ public:
+  CancelSource();
+
+  // Idempotent. Never blocks.
+  void Cancel();
+
+  CancelToken token() const { return CancelToken(state_); }
+
+ private:
+  std::shared_ptr<CancelState> state_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_BASE_CANCEL_H_

@@ -1,0 +1,63 @@
+// Child processes: started without a shell, in a group of their own, ended for
+// certain.
+
+#ifndef BOTTLED_PLATFORM_PROCESS_H_
+#define BOTTLED_PLATFORM_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "platform/fd.h"
+
+namespace bottled {
+
+struct ProcessSpec {
+  // Program and arguments. The program is looked up in `PATH` of `env` when it
+  // has no slash.
+  std::vector<std::string> argv;
+  // The whole environment, "NAME=value". Nothing is inherited.
+  std::vector<std::string> env;
+  // Descriptors for 0, 1 and 2; -1 = /dev/null. Not taken over. All other
+  // descriptors are closed in the child.
+  int stdin_fd = -1;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  // True: setsid(), so that no terminal signal reaches it. Else setpgid().
+  bool new_session = false;
+};
+
+// A running child. Destruction kills its group and reaps it. Not thread-safe.
+class Process {
+ public:
+  // Reason PROGRAM_NOT_FOUND when there is no such program.
+  static absl::StatusOr<Process> Start(const ProcessSpec& spec);
+
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&& other) noexcept;
+  ~Process();
+
+  pid_t pid() const { return pid_; }
+
+  // Kills the group: SIGTERM, then after `grace` SIGKILL. The group leader is
+  // reaped last, so that the group's number cannot be reused meanwhile.
+  void Stop(std::chrono::milliseconds grace);
+
+  // True and the wait status once the leader has ended; never blocks.
+  bool TryWait(int* wait_status);
+
+  // Lets it run on without us. It must have its own session.
+  void Detach() { pid_ = -1; }
+
+ private:
+  explicit Process(pid_t pid) : pid_(pid) {}
+  pid_t pid_ = -1;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_PLATFORM_PROCESS_H_
