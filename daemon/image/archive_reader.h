@@ -1,0 +1,95 @@
+// Reads a whole image archive in one pass: `docker save` of any engine, or a
+// tar of an OCI layout. Nothing is assumed about the order of its members:
+// manifest.json usually comes last, so every blob is looked into as it passes
+// and matched with the manifest at the end.
+//
+// Layouts (measured on dockerd 20.10.24, 29.7.2 with both stores, podman
+// 4.3.1): <id>/layer.tar with <config>.json, blobs/sha256/*, <diff id>.tar with
+// links. Duplicate layers may be symbolic or hard links to a member that comes
+// before or after.
+//
+// An answer of 200, a clean end of the stream and a well-formed tar prove
+// nothing: engines were seen to leave out layers in silence. So reading
+// succeeds only when the tar's end marker was seen, one manifest names one
+// image, its config and every layer are present, each layer's unpacked SHA-256
+// is the diff ID that the config names, the counts agree, and everything agrees
+// with what the caller expects.
+
+#ifndef BOTTLED_IMAGE_ARCHIVE_READER_H_
+#define BOTTLED_IMAGE_ARCHIVE_READER_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/cancel.h"
+#include "image/byte_source.h"
+#include "image/config.h"
+#include "image/digest.h"
+#include "image/layer_reader.h"
+#include "image/limits.h"
+
+namespace bottled {
+
+// Takes the layers of an archive, one after the other.
+class LayerConsumer {
+ public:
+  virtual ~LayerConsumer() = default;
+
+  // A blob that may be a layer begins. The visitor is owned by the consumer and
+  // lives until the matching EndLayer().
+  virtual absl::StatusOr<EntryVisitor*> BeginLayer() = 0;
+
+  // It ended. `valid` false: it was no layer after all, forget it. Else returns
+  // a handle by which ArchiveImage::layers refers to it.
+  virtual absl::StatusOr<int> EndLayer(bool valid) = 0;
+};
+
+struct ArchiveOptions {
+  // Selects an image by name when the archive holds several. As a user types
+  // it; compared in normalised form with RepoTags and OCI ref names.
+  std::string reference;
+  // The platform to take from an index of several.
+  Platform platform;
+  ImageLimits limits;
+
+  // From identify; empty for archives of unknown content.
+  std::vector<Digest> expected_diff_ids;
+  // The engine's image ID. Accepted when it is the SHA-256 of the config, of
+  // the image manifest, or of an index that leads to the manifest.
+  std::optional<Digest> expected_id;
+};
+
+struct ArchiveImage {
+  ImageConfig config;
+  Digest config_digest;
+  // Handles from LayerConsumer, bottom first, as many as config.diff_ids. A
+  // layer that occurs twice has the same handle twice.
+  std::vector<int> layers;
+  // Names that the archive gives the image; may be empty.
+  std::vector<std::string> names;
+  int64_t bytes_read = 0;
+};
+
+// Bytes taken from the source so far. Called often: must be cheap.
+using ByteProgress = std::function<void(int64_t bytes)>;
+
+// Errors: ARCHIVE_TRUNCATED, ARCHIVE_INVALID, ARCHIVE_INCOMPLETE (a named blob
+// is missing), ARCHIVE_AMBIGUOUS, ARCHIVE_NO_IMAGE, DIGEST_MISMATCH,
+// IMAGE_CHANGED (not what was expected), LAYER_…, IMAGE_TOO_LARGE,
+// BAD_IMAGE_CONFIG, ENGINE_STREAM_ERROR (the engine appended a JSON error; its
+// text is in the message), CANCELLED, or what source and consumer return.
+// Layers that no selected image uses are dropped by the caller: their handles
+// do not occur in the result.
+absl::StatusOr<ArchiveImage> ReadArchive(ByteSource& source,
+                                         const ArchiveOptions& options,
+                                         LayerConsumer& consumer,
+                                         const ByteProgress& progress,
+                                         const CancelToken& cancel);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_IMAGE_ARCHIVE_READER_H_

@@ -1,0 +1,115 @@
+// Job: one run that produces the artifact of one key, shared by everybody who
+// wants it.
+//
+// States: queued → running → {succeeded, failed, cancelled}; running →
+// cancelling → cancelled. Interest: a job lives while at least one caller wants
+// it. When the last interest goes, the token is cancelled; a cancelling job is
+// never joined.
+
+#ifndef BOTTLED_JOBS_JOB_H_
+#define BOTTLED_JOBS_JOB_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "image/digest.h"
+#include "jobs/event_log.h"
+
+namespace bottled {
+
+enum class JobState {
+  kQueued,
+  kRunning,
+  kCancelling,
+  kSucceeded,
+  kFailed,
+  kCancelled,
+  kInterrupted,
+};
+
+// Terminal states never change.
+bool IsTerminal(JobState state);
+
+// A copy of a job's state at one moment.
+struct JobSnapshot {
+  std::string id;
+  JobState state = JobState::kQueued;
+  Stage stage = Stage::kNone;
+  std::string source;
+  Digest content_key;
+  int64_t created_ms = 0;
+  int64_t started_ms = 0;
+  int64_t finished_ms = 0;
+  int interest_count = 0;
+  int64_t last_seq = 0;
+  Progress progress;
+  absl::Status status;      // the error, in terminal states but kSucceeded
+  ArtifactRecord artifact;  // in kSucceeded
+};
+
+// Thread-safe.
+class Job {
+ public:
+  // `flight_key` is what single-flight compares: the content key, or the
+  // identity of an archive whose content is not known yet.
+  Job(std::string id, std::string source, std::string flight_key,
+      const Clock& clock);
+
+  const std::string& id() const { return id_; }
+  const std::string& source() const { return source_; }
+  const std::string& flight_key() const { return flight_key_; }
+  EventLog& events() { return events_; }
+  const EventLog& events() const { return events_; }
+  CancelToken token() const { return cancel_.token(); }
+
+  // Adds a caller; false when the job is cancelling or terminal.
+  bool AddInterest(const std::string& interest_id);
+  // Removes one. When it was the last one the job's token is cancelled. False
+  // when there is no such interest.
+  bool RemoveInterest(const std::string& interest_id);
+  bool HasInterest(const std::string& interest_id) const;
+  int interest_count() const;
+  // Cancels for everybody.
+  void ForceCancel();
+
+  // The scheduler's transitions.
+  bool MarkRunning(int64_t now_ms);  // false when cancelled while queued
+  void SetContentKey(const Digest& key);
+  // Ends the job, emits Finished, drops all interest. Call once.
+  void Finish(Finished finished, int64_t now_ms);
+
+  JobState state() const;
+  JobSnapshot Snapshot() const;
+
+ private:
+  // Constant after construction.
+  const std::string id_;
+  const std::string source_;
+  const std::string flight_key_;
+  const Clock& clock_;
+
+  // Self-synchronised.
+  EventLog events_;
+  CancelSource cancel_;
+
+  mutable Mutex mu_;
+  JobState state_ ABSL_GUARDED_BY(mu_) = JobState::kQueued;
+  Digest content_key_ ABSL_GUARDED_BY(mu_);
+  int64_t created_ms_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t started_ms_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t finished_ms_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<std::string, bool> interests_ ABSL_GUARDED_BY(mu_);
+  absl::Status status_ ABSL_GUARDED_BY(mu_);
+  ArtifactRecord artifact_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_JOBS_JOB_H_

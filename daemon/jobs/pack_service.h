@@ -1,0 +1,116 @@
+// PackService: answers "give me the artifact of this source": from the cache
+// when it can, else with a job. This is what rpc calls.
+
+#ifndef BOTTLED_JOBS_PACK_SERVICE_H_
+#define BOTTLED_JOBS_PACK_SERVICE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "endpoint/endpoint.h"
+#include "engine/engines.h"
+#include "image/content_key.h"
+#include "image/limits.h"
+#include "jobs/scheduler.h"
+#include "jobs/upload.h"
+#include "pack/verifier.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+struct ImageSource {
+  std::string reference;
+  EngineEndpoint engine;
+};
+struct ArchiveFileSource {
+  std::string path;       // absolute
+  std::string reference;  // may be empty
+};
+struct UploadedSource {
+  std::string name;       // for messages
+  std::string reference;  // may be empty
+};
+
+struct PackSpec {
+  std::variant<ImageSource, ArchiveFileSource, UploadedSource> source;
+  PackOptions options;
+  bool force = false;
+  bool tied = false;  // interest ends with the caller's watch
+};
+
+struct PackAnswer {
+  // Exactly one of these two.
+  std::optional<ArtifactRecord> artifact;
+  std::shared_ptr<Job> job;
+  // With a job.
+  std::string interest_id;
+  std::string upload_id;  // of an UploadedSource
+  std::string miss_reason;
+};
+
+// Thread-safe.
+class PackService {
+ public:
+  struct Deps {
+    Engines& engines;
+    Index& index;
+    Objects& objects;
+    Scheduler& scheduler;
+    Uploads& uploads;
+    const Clock& clock;
+  };
+  struct Options {
+    ImageLimits limits;
+    int packer_threads = 0;
+  };
+
+  PackService(const Deps& deps, const Options& options)
+      : deps_(deps), options_(options) {}
+
+  // Blocks for one engine call (image), or for stat calls (archive).
+  absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
+                                  const CancelToken& cancel);
+
+  // By full digest or a prefix of at least 6 hexadecimal digits, with or
+  // without "sha256:". Reasons ARTIFACT_NOT_FOUND, ARTIFACT_AMBIGUOUS.
+  absl::StatusOr<ArtifactRecord> FindArtifact(const std::string& digest);
+
+  absl::StatusOr<ArtifactRecord> RemoveArtifact(const std::string& digest);
+
+  struct Verified {
+    ArtifactRecord record;
+    SidecarReport report;
+    // Not OK: what was wrong. The artifact is in quarantine then, unless it
+    // could not be read for a passing reason.
+    absl::Status problem;
+    bool quarantined = false;
+  };
+  // One artifact; blocks for the time that reading takes. The error is of the
+  // call (unknown digest, cancelled), not of the artifact.
+  absl::StatusOr<Verified> Verify(const std::string& digest, VerifyDepth depth,
+                                  const CancelToken& cancel);
+
+ private:
+  absl::StatusOr<PackAnswer> PackImage(const PackSpec& spec,
+                                       const ImageSource& source,
+                                       const CancelToken& cancel);
+  absl::StatusOr<PackAnswer> PackArchive(const PackSpec& spec,
+                                         const ArchiveFileSource& source);
+  absl::StatusOr<PackAnswer> PackUpload(const PackSpec& spec,
+                                        const UploadedSource& source);
+
+  // Constant after construction.
+  const Deps deps_;
+  const Options options_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_JOBS_PACK_SERVICE_H_

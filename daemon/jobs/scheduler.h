@@ -1,0 +1,129 @@
+// Scheduler: runs jobs on a few worker threads, first come first served, one
+// job per flight key at a time, and remembers finished ones for a while.
+//
+// Joining and interest: Submit() joins a job of the same flight key that is
+// queued or running, else queues a new one. A job that is cancelling is not
+// joined; the new one waits until it is gone. The last interest that leaves
+// stops a running job within the time that its blocking calls take to notice
+// their token, and drops a queued one at once.
+
+#ifndef BOTTLED_JOBS_SCHEDULER_H_
+#define BOTTLED_JOBS_SCHEDULER_H_
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "jobs/job.h"
+#include "store/index.h"
+
+namespace bottled {
+
+// Thread-safe.
+class Scheduler {
+ public:
+  // Does the work in a worker thread. Returns the published artifact. It must
+  // honour job.token() in every blocking call, and may have ended the job's row
+  // in the index already (Index::InsertArtifact).
+  using Work = absl::AnyInvocable<absl::StatusOr<ArtifactRecord>(Job& job)>;
+
+  struct Options {
+    int max_running = 2;
+    int max_queued = 1000;
+    int max_remembered = 1000;
+    // How long an interest tied to a watch may stay without one.
+    std::chrono::milliseconds attach_timeout{30'000};
+    std::string boot_id;
+  };
+
+  Scheduler(Options options, Index& index, const Clock& clock);
+  // Stop(0) if it was not stopped.
+  ~Scheduler();
+
+  struct Submission {
+    std::shared_ptr<Job> job;
+    std::string interest_id;
+    bool joined = false;
+  };
+  // `tied`: the interest ends when the watch that names it ends, or after
+  // attach_timeout without one. `key` may be empty when it is not known yet.
+  // `make_work` is only called for a new job. RESOURCE_EXHAUSTED, reason
+  // TOO_MANY_JOBS, when the queue is full; UNAVAILABLE, reason
+  // SHUTTING_DOWN, after Stop() began.
+  absl::StatusOr<Submission> Submit(const std::string& flight_key,
+                                    const Digest& key,
+                                    const std::string& source, bool tied,
+                                    absl::AnyInvocable<Work()> make_work);
+
+  // A live or remembered job; nullptr when unknown (then the index may know).
+  std::shared_ptr<Job> Find(const std::string& job_id) const;
+  // Live and remembered jobs, newest first.
+  std::vector<std::shared_ptr<Job>> List() const;
+  int active_count() const;
+
+  // A watch with this interest began or ended.
+  void AttachWatch(const std::string& job_id, const std::string& interest_id);
+  void DetachWatch(const std::string& job_id, const std::string& interest_id);
+
+  // Reasons JOB_NOT_FOUND, INTEREST_NOT_FOUND, JOB_SHARED (no interest given
+  // and more than one caller: says how many, and that force is needed). A
+  // terminal job is left as it is, without an error.
+  absl::StatusOr<std::shared_ptr<Job>> Cancel(const std::string& job_id,
+                                              const std::string& interest_id,
+                                              bool force);
+
+  // Refuses new jobs, cancels queued ones, gives running ones `grace` to end,
+  // then cancels them (they end as cancelled, reason SHUTTING_DOWN) and joins
+  // the workers. Idempotent.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  struct Queued {
+    std::shared_ptr<Job> job;
+    Work work;
+  };
+  // An interest tied to a watch: attached watches, or the moment it expires.
+  struct Tie {
+    std::string job_id;
+    int watches = 0;
+    std::chrono::steady_clock::time_point expires;
+  };
+
+  void RunWorker();
+  void RunReaper();
+  void EndJob(const std::shared_ptr<Job>& job,
+              absl::StatusOr<ArtifactRecord> result);
+
+  // Constant after construction.
+  const Options options_;
+  Index& index_;
+  const Clock& clock_;
+
+  mutable Mutex mu_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<Queued> queue_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> running_keys_ ABSL_GUARDED_BY(mu_);
+  // flight key → the job that may be joined.
+  std::map<std::string, std::shared_ptr<Job>> flights_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::string> order_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Tie> ties_ ABSL_GUARDED_BY(mu_);
+
+  std::vector<std::thread> workers_;
+  std::thread reaper_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_JOBS_SCHEDULER_H_

@@ -1,0 +1,81 @@
+// LayerCutter: turns the entries of layers, as they arrive, into blocks of
+// normalised tar and has them compressed.
+//
+// Cuts fall on entry boundaries: a block is closed by the first entry that
+// would make it larger than kBlockBytes. An entry larger than that starts a
+// block of its own and is cut at every multiple of kBlockBytes, and nothing
+// follows it in its last block. So cuts depend on the layer's content alone,
+// and a deleted large file drops whole frames. Directories, whiteouts and
+// opaque markers go into no block.
+
+#ifndef BOTTLED_PACK_LAYER_CUTTER_H_
+#define BOTTLED_PACK_LAYER_CUTTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/cancel.h"
+#include "image/archive_reader.h"
+#include "image/entry.h"
+#include "image/layer_reader.h"
+#include "pack/frame_pool.h"
+
+namespace bottled {
+
+// Uncompressed size of a block; docs/performance.md says why.
+inline constexpr int64_t kBlockBytes = int64_t{4} << 20;
+
+// Where the tar bytes (headers, content, padding) of one entry are.
+struct EntryPlace {
+  // Index into CutLayer::blocks; -1 for entries that go into no block.
+  int block = -1;
+  // Offset of the first header byte in that block's uncompressed bytes.
+  uint32_t offset = 0;
+  uint32_t header_bytes = 0;
+};
+
+// One block of a layer.
+struct CutBlock {
+  int frame = 0;  // number in the FramePool
+  // The entries that have bytes in it: [first_entry, last_entry] in layer
+  // order, those without bytes among them not counted.
+  size_t first_entry = 0;
+  size_t last_entry = 0;
+};
+
+// One layer after the cut. `places` is parallel to `entries`.
+struct CutLayer {
+  LayerEntries entries;
+  std::vector<EntryPlace> places;
+  std::vector<CutBlock> blocks;
+};
+
+// Not thread-safe.
+class LayerCutter : public LayerConsumer {
+ public:
+  // `pool` must outlive the cutter.
+  LayerCutter(FramePool& pool, CancelToken cancel);
+  ~LayerCutter() override;
+
+  absl::StatusOr<EntryVisitor*> BeginLayer() override;
+  absl::StatusOr<int> EndLayer(bool valid) override;
+
+  // By handle. Valid after EndLayer().
+  const CutLayer& layer(int handle) const { return *layers_[handle]; }
+
+ private:
+  class Visitor;
+
+  // Constant after construction.
+  FramePool& pool_;
+  const CancelToken cancel_;
+
+  std::vector<std::unique_ptr<CutLayer>> layers_;
+  std::unique_ptr<Visitor> current_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_PACK_LAYER_CUTTER_H_

@@ -1,0 +1,44 @@
+// Reads sidecars strictly: is the file what its footer and manifest say?
+
+#ifndef BOTTLED_PACK_VERIFIER_H_
+#define BOTTLED_PACK_VERIFIER_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "base/cancel.h"
+#include "image/digest.h"
+#include "pack/sidecar.h"
+
+namespace bottled {
+
+struct SidecarReport {
+  SidecarManifest manifest;
+  Digest digest;  // SHA-256 of the whole file
+  int64_t bytes_read = 0;
+  // Only of a deep check.
+  int64_t bytes_decoded = 0;
+  int64_t entry_count = 0;
+};
+
+enum class VerifyDepth {
+  // Footer, manifest, CRC-32 and SHA-256 of every byte.
+  kChecksums,
+  // Also decodes all frames, walks both tars: the one layer, names relative and
+  // without "..", each path once, parents before children, hard links after
+  // their first name, symbolic links that smolvm takes, and the layer's SHA-256
+  // where the manifest promises it.
+  kDeep,
+};
+
+// Reads `fd` (a regular file, from offset 0 by pread). Reasons SIDECAR_INVALID,
+// CHECKSUM_MISMATCH, IO_ERROR, CANCELLED. Memory is bounded but for the names
+// of a deep check.
+absl::StatusOr<SidecarReport> VerifySidecar(
+    int fd, VerifyDepth depth, const CancelToken& cancel,
+    const std::function<void(int64_t bytes)>& progress);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_PACK_VERIFIER_H_

@@ -1,0 +1,118 @@
+// Index: what the daemon remembers, in SQLite. Every method is one short
+// transaction; none does other I/O. After an I/O error or a commit of unknown
+// result it refuses further writes (reason INDEX_DEGRADED) until a restart.
+//
+// Thread-safe: one mutex around one connection.
+
+#ifndef BOTTLED_STORE_INDEX_H_
+#define BOTTLED_STORE_INDEX_H_
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "image/digest.h"
+#include "platform/instance_lock.h"
+#include "store/records.h"
+
+namespace bottled {
+
+struct ArtifactTotals {
+  int64_t count = 0;
+  int64_t bytes = 0;
+};
+
+class Index {
+ public:
+  // Opens and migrates. The lock proves that no other daemon has it open.
+  // Reasons as Database::Open(), and INDEX_TOO_NEW.
+  static absl::StatusOr<std::unique_ptr<Index>> Open(
+      const std::filesystem::path& path, const InstanceLock& lock);
+  ~Index();
+
+  // Made once with the database: names this installation.
+  const std::string& instance_id() const;
+
+  // --- artifacts ---------------------------------------------------------
+  absl::StatusOr<std::optional<ArtifactRecord>> FindByKey(const Digest& key);
+  absl::StatusOr<std::optional<ArtifactRecord>> FindByDigest(
+      const Digest& digest);
+  // Digests that begin with `hex_prefix`; at most `limit`.
+  absl::StatusOr<std::vector<Digest>> FindByPrefix(std::string_view hex_prefix,
+                                                   int limit);
+  // Most recently used first. `limit` 0 = all.
+  absl::StatusOr<std::vector<ArtifactRecord>> ListArtifacts(int limit);
+  absl::StatusOr<ArtifactTotals> Totals();
+
+  // Notes a hit: last use (written at most once a minute) and the reference.
+  absl::Status Touch(const Digest& digest, const std::string& reference,
+                     int64_t now_ms);
+
+  // Inserts or replaces the artifact, points its key at it, and, when `job_id`
+  // is not empty, ends that job as succeeded, all in one transaction (P10).
+  absl::Status InsertArtifact(const ArtifactRecord& record,
+                              const std::string& job_id, int64_t now_ms);
+  // Deletes the row. `why` ("REMOVED", "QUARANTINED", "MISSING") is kept with
+  // the key, as the answer to a later miss.
+  absl::Status DeleteArtifact(const Digest& digest, std::string_view why,
+                              int64_t now_ms);
+
+  // Why there is nothing for a key: "NEVER_BUILT", or the last `why` of an
+  // artifact of that key, or "INPUT_CHANGED" when `reference` had another key.
+  absl::StatusOr<std::string> MissReason(const Digest& key,
+                                         const std::string& reference);
+
+  // --- references --------------------------------------------------------
+  // Remembers that `reference` meant `key`.
+  absl::Status RecordReference(const std::string& reference, const Digest& key,
+                               int64_t now_ms);
+
+  // --- archive files -----------------------------------------------------
+  // The content key of a file that has not changed since it was read whole.
+  // `options_json` are the pack options that went into the key.
+  absl::StatusOr<std::optional<Digest>> FindArchive(
+      const ArchiveIdentity& identity, const std::string& options_json);
+  absl::Status RecordArchive(const ArchiveIdentity& identity,
+                             const std::string& options_json,
+                             const Digest& key, int64_t now_ms);
+
+  // --- jobs --------------------------------------------------------------
+  // One queued, running or publishing job per key at most (a unique index).
+  absl::Status InsertJob(const JobRecord& job);
+  absl::Status MarkRunning(const std::string& id, int64_t now_ms);
+  absl::Status SetJobKey(const std::string& id, const Digest& key);
+  // P7: the artifact is complete and synced in the stage directory. `record`
+  // is kept so that a restart can finish the publication.
+  absl::Status MarkPublishing(const std::string& id,
+                              const ArtifactRecord& record);
+  // A terminal state other than succeeded-with-a-new-artifact.
+  absl::Status FinishJob(const std::string& id, JobRowState state,
+                         const Digest& artifact,
+                         const std::string& failure_json, int64_t now_ms);
+  absl::StatusOr<std::optional<JobRecord>> FindJob(const std::string& id);
+  // Newest first.
+  absl::StatusOr<std::vector<JobRecord>> ListJobs(bool include_finished,
+                                                  int limit);
+  // Jobs that are not terminal, with the record of MarkPublishing() if any;
+  // for recovery.
+  struct OpenJob {
+    JobRecord job;
+    std::optional<ArtifactRecord> publishing;
+  };
+  absl::StatusOr<std::vector<OpenJob>> OpenJobs();
+  // Deletes terminal jobs beyond the newest 5000 or older than 30 days.
+  absl::Status TrimJobs(int64_t now_ms);
+
+ private:
+  struct State;
+  explicit Index(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_INDEX_H_

@@ -1,0 +1,93 @@
+// Objects: the artifact files. Publication, the check on a hit, removal and
+// quarantine; each keeps index and disk in agreement whenever the process or
+// the machine dies.
+//
+// Publication, in this order and no other:
+//   1. the finished file and its record are fsynced in the stage directory
+//   2. job → publishing, with the record (one transaction)
+//   3. rename record and file to obj/<aa>/, never over something
+//   4. fsync obj/<aa> and the stage directory
+//   5. artifact row, key and job → succeeded (one transaction, FULL)
+//   6. only then does anybody hear of it
+// Afterwards nobody links, renames, chmods or touches the file: smolvm remembers
+// an artifact by device, inode and ctime.
+//
+// Removal: row first, then rename to trash/, fsync, unlink. Thread-safe.
+
+#ifndef BOTTLED_STORE_OBJECTS_H_
+#define BOTTLED_STORE_OBJECTS_H_
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "platform/fd.h"
+#include "platform/places.h"
+#include "store/index.h"
+#include "store/records.h"
+
+namespace bottled {
+
+class Objects {
+ public:
+  // Called at the named steps of a publication ("synced", "publishing",
+  // "renamed", "dirs_synced", "committed"); tests stop the process there.
+  using StepHook = std::function<void(std::string_view step)>;
+
+  // Creates the cache directories, 0700, and refuses unsafe ones.
+  static absl::StatusOr<std::unique_ptr<Objects>> Open(const Places& places,
+                                                       Index& index,
+                                                       const Clock& clock);
+
+  void set_step_hook(StepHook hook) { step_hook_ = std::move(hook); }
+
+  // A private, empty directory stage/<job_id>. Anything left there is removed.
+  absl::StatusOr<std::filesystem::path> MakeStage(const std::string& job_id);
+  // Removes it; errors are logged, recovery removes the rest at next start.
+  void RemoveStage(const std::string& job_id);
+
+  // Publishes `file`, which lies in the job's stage directory and is complete;
+  // its bytes hash to record.digest, by the writer's word. Fills device, inode,
+  // mtime and created_ms, and returns the record as stored. When the object is
+  // there already it is verified in full and kept, or quarantined and replaced.
+  // `job_id` may not be empty.
+  absl::StatusOr<ArtifactRecord> Publish(const std::string& job_id,
+                                         const std::filesystem::path& file,
+                                         ArtifactRecord record);
+
+  // The artifact of a key, if there is one and its file is still the one that
+  // was published: a regular file of ours with the recorded device, inode, size
+  // and mtime, and a footer. O(1). A file that is gone or different makes the
+  // row go (MISSING) or the file move to quarantine, and the result nullopt.
+  absl::StatusOr<std::optional<ArtifactRecord>> Lookup(const Digest& key);
+
+  // Opens a published file for reading, with the checks of Lookup().
+  absl::StatusOr<Fd> OpenObject(const ArtifactRecord& record);
+
+  absl::Status Remove(const ArtifactRecord& record);
+  // Moves the file to quarantine/ and deletes the row. `why` goes to the log.
+  absl::Status Quarantine(const ArtifactRecord& record, std::string_view why);
+
+  std::filesystem::path Path(const ArtifactRecord& record) const;
+
+ private:
+  Objects(const Places& places, Index& index, const Clock& clock)
+      : places_(places), index_(index), clock_(clock) {}
+
+  absl::Status CheckFile(int fd, const ArtifactRecord& record) const;
+  void Step(std::string_view step) const;
+
+  // Constant after construction.
+  const Places places_;
+  Index& index_;
+  const Clock& clock_;
+  StepHook step_hook_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_OBJECTS_H_

@@ -1,0 +1,79 @@
+// Rows of the index as plain values. Times are milliseconds since the epoch,
+// UTC.
+
+#ifndef BOTTLED_STORE_RECORDS_H_
+#define BOTTLED_STORE_RECORDS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "image/digest.h"
+#include "image/notes.h"
+
+namespace bottled {
+
+// One published artifact.
+struct ArtifactRecord {
+  Digest digest;  // SHA-256 of the file
+  Digest content_key;
+  std::string key_inputs;  // canonical JSON
+  int64_t size_bytes = 0;
+  int64_t unpacked_bytes = 0;
+  int64_t entry_count = 0;
+  std::string platform;  // "linux/amd64"
+  Digest config_digest;
+  Digest layer_digest;
+  std::string packer;  // "native/1"
+  int64_t created_ms = 0;
+  int64_t last_used_ms = 0;
+  std::vector<Note> notes;
+  std::vector<std::string> references;  // newest first, at most 16
+
+  // What the file looked like when it was published, for the check on a hit.
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t mtime_ns = 0;
+};
+
+enum class JobRowState {
+  kQueued,
+  kRunning,
+  kPublishing,
+  kSucceeded,
+  kFailed,
+  kCancelled,
+  kInterrupted,
+};
+
+// One job, as far as it must survive the daemon.
+struct JobRecord {
+  std::string id;
+  JobRowState state = JobRowState::kQueued;
+  std::string source;   // for a person
+  Digest content_key;   // empty until known
+  int64_t created_ms = 0;
+  int64_t started_ms = 0;   // 0 while queued
+  int64_t finished_ms = 0;  // 0 until terminal
+  // Of kPublishing and kSucceeded.
+  Digest artifact;
+  // Of the other terminal states: a Failure as JSON {reason, message, …}.
+  std::string failure_json;
+  std::string boot_id;  // of the daemon run that owns it
+};
+
+// What an archive file was found to contain; valid while the file's identity
+// and times stay the same.
+struct ArchiveIdentity {
+  std::string path;
+  std::string reference;  // selected image; often empty
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t size = 0;
+  int64_t mtime_ns = 0;
+  int64_t ctime_ns = 0;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_RECORDS_H_

@@ -1,0 +1,64 @@
+// Recovery: makes disk and index agree after any way of dying. Runs at start,
+// under the instance lock, before the socket serves.
+//
+//   found                                    then
+//   database fails quick_check               moved aside; the index is rebuilt
+//                                            from obj/*/*.json
+//   job queued or running                    interrupted; its stage goes
+//   job publishing, object file present      verified in full; good → finished,
+//                                            bad → quarantine, interrupted
+//   job publishing, staged file only         verified; resumed at the rename
+//   job publishing, neither                  interrupted
+//   row without file                         row goes, reason MISSING
+//   row whose file differs (size, mtime …)   quarantine
+//   file in obj/ without row                 record and SHA-256 good → adopted,
+//                                            else quarantine
+//   record in obj/ without file              removed
+//   anything in stage/ and trash/            removed
+//
+// When more than 5 files and more than a tenth of the bytes in obj/ have no row
+// they are reported and left alone: then it is the index that is wrong.
+
+#ifndef BOTTLED_STORE_RECOVERY_H_
+#define BOTTLED_STORE_RECOVERY_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "platform/instance_lock.h"
+#include "platform/places.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+struct RecoveryReport {
+  bool index_rebuilt = false;
+  int interrupted_jobs = 0;
+  int finished_publications = 0;
+  int adopted = 0;
+  int quarantined = 0;
+  int missing = 0;
+  int stages_removed = 0;
+  int left_alone = 0;
+};
+
+// Opens the index, rebuilding it from the records when it is corrupt. The
+// damaged file is kept as bottled.db.corrupt-<time>.
+absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
+                                                 const InstanceLock& lock,
+                                                 const Clock& clock,
+                                                 RecoveryReport& report);
+
+// Applies the table above. Idempotent; it may itself be killed at any point.
+absl::Status Recover(const Places& places, Index& index, Objects& objects,
+                     const Clock& clock, RecoveryReport& report);
+
+// The record beside an object: enough to rebuild its row. Pure.
+std::string EncodeObjectRecord(const ArtifactRecord& record);
+absl::StatusOr<ArtifactRecord> DecodeObjectRecord(std::string_view json);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_RECOVERY_H_

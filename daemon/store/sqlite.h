@@ -1,0 +1,110 @@
+// A thin, safe layer over SQLite: Database, Statement, Use and Transaction.
+//
+// One connection for the whole process, because Debian 12's SQLite lacks the
+// fix of the WAL-reset bug, which needs two (sqlite.org/wal.html#walresetbug).
+// EXCLUSIVE locking makes the kernel enforce it. Nobody may open the database's
+// files in any other way: closing such a descriptor drops SQLite's locks.
+//
+// Nothing here is thread-safe: Index guards its Database with one mutex.
+
+#ifndef BOTTLED_STORE_SQLITE_H_
+#define BOTTLED_STORE_SQLITE_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace bottled {
+
+class Database {
+ public:
+  // Opens or creates, with the pragmas of a durable single-owner database: WAL,
+  // EXCLUSIVE, synchronous=FULL, foreign keys, STRICT tables' checks. Reasons
+  // INDEX_CORRUPT (quick_check failed, not a database), INDEX_FOREIGN (another
+  // application's), INDEX_LOCKED, NO_SPACE, IO_ERROR.
+  static absl::StatusOr<Database> Open(const std::filesystem::path& path);
+
+  Database(Database&& other) noexcept;
+  Database& operator=(Database&& other) noexcept;
+  ~Database();
+
+  // Runs SQL text without parameters: schema changes.
+  absl::Status Execute(std::string_view sql);
+
+  sqlite3* handle() const { return db_; }
+  // Rows changed by the last statement.
+  int64_t changes() const;
+
+ private:
+  explicit Database(sqlite3* db) : db_(db) {}
+  sqlite3* db_ = nullptr;
+};
+
+// A prepared statement; lives no longer than its database.
+class Statement {
+ public:
+  static absl::StatusOr<Statement> Prepare(Database& db, std::string_view sql);
+  Statement() = default;
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&& other) noexcept;
+  ~Statement();
+
+  // One execution: binds in order, steps, resets at the end of its life.
+  class Use {
+   public:
+    explicit Use(Statement& statement);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+    Use& Bind(int64_t value);
+    Use& Bind(std::string_view value);  // copied
+    Use& BindNull();
+
+    // True when there is a row.
+    absl::StatusOr<bool> Step();
+    // For statements without rows.
+    absl::Status Run();
+
+    // Columns of the current row, from 0; NULL reads as 0 or "".
+    int64_t Int(int column) const;
+    std::string Text(int column) const;
+    bool IsNull(int column) const;
+
+   private:
+    sqlite3_stmt* stmt_;
+    int next_ = 1;
+    int bind_error_ = 0;
+  };
+
+ private:
+  explicit Statement(sqlite3_stmt* stmt) : stmt_(stmt) {}
+  sqlite3_stmt* stmt_ = nullptr;
+};
+
+// BEGIN IMMEDIATE now; ROLLBACK on destruction unless committed.
+class Transaction {
+ public:
+  static absl::StatusOr<Transaction> Begin(Database& db);
+  Transaction(Transaction&& other) noexcept;
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+
+  absl::Status Commit();
+
+ private:
+  explicit Transaction(Database* db) : db_(db) {}
+  Database* db_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_SQLITE_H_
