@@ -9,6 +9,7 @@
 #define BOTTLED_BASE_CANCEL_H_
 
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -28,7 +29,9 @@ class CancelToken {
   absl::Status Check() const;
 
   // A descriptor that becomes readable on cancellation, for poll(); never read
-  // from it. -1 for a token that is never cancelled. Owned by the token.
+  // from it. Owned by the token. -1, which poll() skips, for a token that is
+  // never cancelled, and when the process was out of descriptors; so give
+  // poll() a timeout of a second at most and look at Cancelled() again.
   int fd() const;
 
  private:

@@ -9,12 +9,12 @@
 #include "absl/status/statusor.h"
 
 // Returns from the current function when `expr` is an error.
-#define RETURN_IF_ERROR(expr)                          \
-  do {                                                 \
-    absl::Status status_macro_status = (expr);         \
-    if (!status_macro_status.ok()) {                   \
-      return status_macro_status;                      \
-    }                                                  \
+#define RETURN_IF_ERROR(expr)                  \
+  do {                                         \
+    absl::Status status_macro_status = (expr); \
+    if (!status_macro_status.ok()) {           \
+      return status_macro_status;              \
+    }                                          \
   } while (false)
 
 #define BOTTLED_STATUS_CONCAT_INNER(a, b) a##b
@@ -29,8 +29,8 @@
 
 // Evaluates `expr`, a StatusOr<T>; returns its error from the current function
 // or assigns its value to `lhs`, which may declare a variable.
-#define ASSIGN_OR_RETURN(lhs, expr) \
-  BOTTLED_ASSIGN_OR_RETURN_IMPL(    \
-      BOTTLED_STATUS_CONCAT(status_or_, __LINE__), lhs, expr)
+#define ASSIGN_OR_RETURN(lhs, expr)                                          \
+  BOTTLED_ASSIGN_OR_RETURN_IMPL(BOTTLED_STATUS_CONCAT(status_or_, __LINE__), \
+                                lhs, expr)
 
 #endif  // BOTTLED_BASE_STATUS_MACROS_H_
