@@ -1,0 +1,148 @@
+#include "app/daemon.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "app/version.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "endpoint/endpoint.h"
+#include "platform/activation.h"
+#include "platform/file.h"
+#include "platform/unix_socket.h"
+#include "store/recovery.h"
+
+namespace bottled {
+namespace {
+
+// After the jobs have ended, calls in flight only have to answer.
+constexpr std::chrono::seconds kCallGrace(2);
+
+void LogRecovery(const RecoveryReport& report) {
+  if (report.index_rebuilt) {
+    Log("app")->warn("the index was damaged and has been rebuilt");
+  }
+  if (report.left_alone > 0) {
+    Log("app")->warn(
+        "{} files in the cache have no row and were left alone: the index may "
+        "be older than the cache",
+        report.left_alone);
+  }
+  const int repaired = report.interrupted_jobs + report.finished_publications +
+                       report.adopted + report.quarantined + report.missing +
+                       report.stages_removed;
+  if (repaired > 0) {
+    Log("app")->info(
+        "recovered: {} jobs interrupted, {} publications finished, {} files "
+        "adopted, {} quarantined, {} missing, {} stages removed",
+        report.interrupted_jobs, report.finished_publications, report.adopted,
+        report.quarantined, report.missing, report.stages_removed);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
+                                                      const Clock& clock) {
+  ASSIGN_OR_RETURN(Places places,
+                   Places::Resolve(ProcessEnv(), options.places));
+  RETURN_IF_ERROR(EnsurePrivateDir(places.state_dir, 0700));
+  ASSIGN_OR_RETURN(InstanceLock lock,
+                   InstanceLock::Acquire(places.lock(), kVersion));
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(options, std::move(places), std::move(lock)));
+  RETURN_IF_ERROR(daemon->OpenStore(clock));
+  daemon->MakeServices(clock);
+  RETURN_IF_ERROR(daemon->Serve());
+  return daemon;
+}
+
+absl::Status Daemon::OpenStore(const Clock& clock) {
+  RecoveryReport report;
+  ASSIGN_OR_RETURN(index_, OpenIndex(places_, lock_, clock, report));
+  ASSIGN_OR_RETURN(objects_, Objects::Open(places_, *index_, clock));
+  RETURN_IF_ERROR(Recover(places_, *index_, *objects_, clock, report));
+  LogRecovery(report);
+  return absl::OkStatus();
+}
+
+void Daemon::MakeServices(const Clock& clock) {
+  engines_ = std::make_unique<Engines>(EngineClient::Options());
+  uploads_ = std::make_unique<Uploads>();
+  Scheduler::Options scheduling;
+  scheduling.max_running = options_.max_running_jobs;
+  scheduling.max_queued = options_.max_queued_jobs;
+  scheduling.boot_id = RandomHex(8);
+  scheduler_ = std::make_unique<Scheduler>(scheduling, *index_, clock);
+  ImageLimits limits;
+  limits.max_unpacked_bytes = options_.max_image_bytes;
+  packs_ = std::make_unique<PackService>(
+      PackService::Deps{.engines = *engines_,
+                        .index = *index_,
+                        .objects = *objects_,
+                        .scheduler = *scheduler_,
+                        .uploads = *uploads_,
+                        .clock = clock},
+      PackService::Options{.limits = limits,
+                           .packer_threads = options_.pack_threads});
+  service_ = std::make_unique<BottledService>(
+      BottledService::Deps{.packs = *packs_,
+                           .scheduler = *scheduler_,
+                           .uploads = *uploads_,
+                           .index = *index_,
+                           .objects = *objects_,
+                           .clock = clock},
+      ServiceInfo{.version = kVersion,
+                  .started_ms = clock.NowMs(),
+                  .places = places_,
+                  .default_engine = ResolveEndpoint(ProcessEnv(), ""),
+                  .image_limits = limits,
+                  .max_running_jobs = options_.max_running_jobs,
+                  .max_queued_jobs = options_.max_queued_jobs,
+                  .max_watchers = options_.max_watchers,
+                  .max_connections = options_.max_connections});
+}
+
+absl::Status Daemon::Serve() {
+  ASSIGN_OR_RETURN(std::vector<Fd> sockets, TakeActivatedSockets());
+  if (sockets.empty()) {
+    ASSIGN_OR_RETURN(Fd socket, ListenUnix(places_.socket, lock_));
+    sockets.push_back(std::move(socket));
+    own_socket_ = true;
+  }
+  ASSIGN_OR_RETURN(server_,
+                   Server::Start({.uid = ::geteuid(),
+                                  .max_connections = options_.max_connections},
+                                 std::move(sockets), *service_));
+  return absl::OkStatus();
+}
+
+Daemon::~Daemon() { Stop(); }
+
+void Daemon::Stop() {
+  if (std::exchange(stopped_, true)) {
+    return;
+  }
+  if (server_ != nullptr) {
+    server_->StopAccepting();
+  }
+  if (own_socket_) {
+    // Before the drain: a client that finds no socket starts a new daemon,
+    // which waits for the lock's message instead of hanging on a dying one.
+    ::unlink(places_.socket.c_str());
+  }
+  if (scheduler_ != nullptr) {
+    scheduler_->Stop(std::chrono::seconds(options_.drain_seconds));
+  }
+  if (server_ != nullptr) {
+    server_->Shutdown(kCallGrace);
+  }
+}
+
+bool Daemon::Healthy() { return index_->Totals().ok(); }
+
+}  // namespace bottled

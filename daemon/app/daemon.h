@@ -1,0 +1,79 @@
+// Daemon: the composition root. It makes every part, in the order in which they
+// need each other, and takes them down in the opposite order.
+//
+// Start: instance lock → index (recovered) → objects → engines, uploads,
+// scheduler → services → sockets → gRPC. The lock comes first, since two gRPC
+// daemons on one path would steal the socket from each other.
+//
+// Stop: no new connections and jobs → running jobs get the drain time, then are
+// cancelled; their watchers still see the end → gRPC ends → index closes → the
+// socket file, if it is ours, goes → the lock is released.
+
+#ifndef BOTTLED_APP_DAEMON_H_
+#define BOTTLED_APP_DAEMON_H_
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "app/options.h"
+#include "base/clock.h"
+#include "engine/engines.h"
+#include "jobs/pack_service.h"
+#include "jobs/scheduler.h"
+#include "jobs/upload.h"
+#include "platform/instance_lock.h"
+#include "platform/places.h"
+#include "rpc/server.h"
+#include "rpc/service.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+class Daemon {
+ public:
+  // Serves when it returns. Reasons ALREADY_RUNNING, INDEX_TOO_NEW,
+  // INDEX_FOREIGN, BAD_PATH, UNSAFE_DIRECTORY and what the parts return.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options,
+                                                       const Clock& clock);
+  ~Daemon();
+
+  // Drains and stops; blocks at most for the drain time and a few seconds.
+  void Stop();
+
+  const Places& places() const { return places_; }
+
+  // A cheap question to the index, for the service manager's watchdog: false
+  // when the daemon can no longer do its work.
+  bool Healthy();
+
+ private:
+  Daemon(const Options& options, Places places, InstanceLock lock)
+      : options_(options), places_(std::move(places)), lock_(std::move(lock)) {}
+
+  absl::Status OpenStore(const Clock& clock);
+  void MakeServices(const Clock& clock);
+  absl::Status Serve();
+
+  // In the order of construction; destroyed in reverse.
+  const Options options_;
+  const Places places_;
+  InstanceLock lock_;
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<Objects> objects_;
+  std::unique_ptr<Engines> engines_;
+  std::unique_ptr<Uploads> uploads_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<PackService> packs_;
+  std::unique_ptr<BottledService> service_;
+  std::unique_ptr<Server> server_;
+  // True when we bound the socket ourselves and must unlink it.
+  bool own_socket_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_APP_DAEMON_H_

@@ -1,0 +1,52 @@
+// What the daemon can be told: flags over the config file over defaults.
+
+#ifndef BOTTLED_APP_OPTIONS_H_
+#define BOTTLED_APP_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "platform/places.h"
+
+namespace bottled {
+
+struct Options {
+  PlaceOverrides places;
+  std::string log_level = "info";
+  // Jobs that run at once, and that wait.
+  int max_running_jobs = 2;
+  int max_queued_jobs = 1000;
+  // Compressing threads of one job; 0 = one per processor, at most 4.
+  int pack_threads = 0;
+  int max_connections = 256;
+  int max_watchers = 10'000;
+  // Largest image, uncompressed; smolvm takes no more than 128 GiB.
+  int64_t max_image_bytes = int64_t{128} << 30;
+  // How long running jobs may go on after SIGTERM.
+  int drain_seconds = 10;
+};
+
+// The outcome of reading the command line.
+struct ParsedOptions {
+  Options options;
+  // True: print `text` to stdout and exit 0 (help, version).
+  bool exit_now = false;
+  std::string text;
+};
+
+// Reads flags, and the config file that --config names or, when it exists,
+// $XDG_CONFIG_HOME/bottled/config.yaml. Every key of the file is a flag's name
+// without the dashes; unknown keys and values out of range are errors. Reasons
+// BAD_FLAG and BAD_CONFIG.
+absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv,
+                                           const GetEnv& env);
+
+// Applies the text of a config file. `name` is for messages.
+absl::Status ApplyConfig(std::string_view yaml, std::string_view name,
+                         Options& options);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_APP_OPTIONS_H_

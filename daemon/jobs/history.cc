@@ -1,0 +1,111 @@
+#include "jobs/history.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "jobs/errors.h"
+#include "jobs/failure_json.h"
+
+namespace bottled {
+namespace {
+
+JobState ToState(JobRowState state) {
+  switch (state) {
+    case JobRowState::kQueued:
+      return JobState::kQueued;
+    case JobRowState::kRunning:
+    case JobRowState::kPublishing:
+      return JobState::kRunning;
+    case JobRowState::kSucceeded:
+      return JobState::kSucceeded;
+    case JobRowState::kFailed:
+      return JobState::kFailed;
+    case JobRowState::kCancelled:
+      return JobState::kCancelled;
+    case JobRowState::kInterrupted:
+      return JobState::kInterrupted;
+  }
+  return JobState::kInterrupted;
+}
+
+// The artifact of a job that succeeded may be gone by now.
+absl::StatusOr<JobSnapshot> ToSnapshot(const JobRecord& row, Index& index) {
+  JobSnapshot job;
+  job.id = row.id;
+  job.state = ToState(row.state);
+  job.source = row.source;
+  job.content_key = row.content_key;
+  job.created_ms = row.created_ms;
+  job.started_ms = row.started_ms;
+  job.finished_ms = row.finished_ms;
+  job.last_seq = 1;
+  if (row.state != JobRowState::kSucceeded) {
+    job.status = DecodeFailure(row.failure_json);
+    return job;
+  }
+  ASSIGN_OR_RETURN(const std::optional<ArtifactRecord> record,
+                   index.FindByDigest(row.artifact));
+  if (record.has_value()) {
+    job.artifact = *record;
+  } else {
+    job.state = JobState::kFailed;
+    job.status = ArtifactGone(row.artifact);
+  }
+  return job;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Job>> FindPastJob(const std::string& id,
+                                                 Index& index,
+                                                 const Clock& clock) {
+  ASSIGN_OR_RETURN(const std::optional<JobRecord> row, index.FindJob(id));
+  if (!row.has_value() || row->finished_ms == 0) {
+    return JobNotFound(id);
+  }
+  ASSIGN_OR_RETURN(const JobSnapshot past, ToSnapshot(*row, index));
+  auto job = std::make_shared<Job>(past.id, past.source, "", clock);
+  job->SetContentKey(past.content_key);
+  job->Finish({.status = past.status, .artifact = past.artifact},
+              past.finished_ms);
+  return job;
+}
+
+absl::StatusOr<std::vector<JobSnapshot>> ListAllJobs(const Scheduler& scheduler,
+                                                     Index& index,
+                                                     bool include_finished,
+                                                     int limit) {
+  std::vector<JobSnapshot> jobs;
+  std::set<std::string> seen;
+  for (const std::shared_ptr<Job>& job : scheduler.List()) {
+    JobSnapshot snapshot = job->Snapshot();
+    seen.insert(snapshot.id);
+    if (include_finished || !IsTerminal(snapshot.state)) {
+      jobs.push_back(std::move(snapshot));
+    }
+  }
+  if (include_finished) {
+    ASSIGN_OR_RETURN(const std::vector<JobRecord> rows,
+                     index.ListJobs(/*include_finished=*/true, limit));
+    for (const JobRecord& row : rows) {
+      if (row.finished_ms != 0 && !seen.contains(row.id)) {
+        ASSIGN_OR_RETURN(JobSnapshot snapshot, ToSnapshot(row, index));
+        jobs.push_back(std::move(snapshot));
+      }
+    }
+  }
+  std::stable_sort(jobs.begin(), jobs.end(),
+                   [](const JobSnapshot& a, const JobSnapshot& b) {
+                     return a.created_ms > b.created_ms;
+                   });
+  if (static_cast<int>(jobs.size()) > limit) {
+    jobs.resize(static_cast<size_t>(limit));
+  }
+  return jobs;
+}
+
+}  // namespace bottled

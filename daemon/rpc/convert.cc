@@ -1,0 +1,262 @@
+#include "rpc/convert.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "google/protobuf/util/time_util.h"
+#include "rpc/errors.h"
+#include "rpc/grpc_status.h"
+
+namespace bottled {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kMaxReferenceBytes = 4096;
+constexpr size_t kMaxPathBytes = 4096;
+
+v1::Unit ToProto(Unit unit) {
+  return unit == Unit::kBytes ? v1::UNIT_BYTES : v1::UNIT_ENTRIES;
+}
+
+v1::Finished ToProto(const Finished& finished, const Objects& objects) {
+  v1::Finished message;
+  if (finished.status.ok()) {
+    *message.mutable_artifact() =
+        ToProto(finished.artifact, objects.Path(finished.artifact));
+  } else if (finished.status.code() == absl::StatusCode::kCancelled) {
+    *message.mutable_cancelled() = ToFailure(finished.status);
+  } else {
+    *message.mutable_failure() = ToFailure(finished.status);
+  }
+  return message;
+}
+
+absl::Status CheckText(const std::string& text, size_t max_bytes,
+                       std::string_view what) {
+  if (text.size() > max_bytes) {
+    return BadRequest(std::string(what) + " is too long");
+  }
+  if (text.find('\0') != std::string::npos) {
+    return BadRequest(std::string(what) + " holds a NUL byte");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ImageSource> ImageFromProto(
+    const v1::PackRequest& request,
+    const absl::StatusOr<EngineEndpoint>& default_engine) {
+  const std::string& reference = request.image().reference();
+  RETURN_IF_ERROR(CheckText(reference, kMaxReferenceBytes, "The reference"));
+  if (reference.empty()) {
+    return BadRequest("The image reference is empty");
+  }
+  ImageSource source{.reference = reference, .engine = {}};
+  if (!request.has_engine()) {
+    ASSIGN_OR_RETURN(source.engine, default_engine);
+    return source;
+  }
+  source.engine = {.host = request.engine().host(),
+                   .tls_dir = request.engine().tls_dir(),
+                   .skip_tls_verify = request.engine().skip_tls_verify(),
+                   .origin = request.engine().origin()};
+  RETURN_IF_ERROR(ValidateEndpoint(source.engine));
+  return source;
+}
+
+}  // namespace
+
+v1::Stage ToProto(Stage stage) {
+  switch (stage) {
+    case Stage::kNone:
+      return v1::STAGE_UNSPECIFIED;
+    case Stage::kIdentify:
+      return v1::STAGE_IDENTIFY;
+    case Stage::kRead:
+      return v1::STAGE_READ;
+    case Stage::kMerge:
+      return v1::STAGE_MERGE;
+    case Stage::kAssemble:
+      return v1::STAGE_ASSEMBLE;
+    case Stage::kVerify:
+      return v1::STAGE_VERIFY;
+    case Stage::kPublish:
+      return v1::STAGE_PUBLISH;
+  }
+  return v1::STAGE_UNSPECIFIED;
+}
+
+v1::JobState ToProto(JobState state) {
+  switch (state) {
+    case JobState::kQueued:
+      return v1::JOB_STATE_QUEUED;
+    case JobState::kRunning:
+      return v1::JOB_STATE_RUNNING;
+    case JobState::kCancelling:
+      return v1::JOB_STATE_CANCELLING;
+    case JobState::kSucceeded:
+      return v1::JOB_STATE_SUCCEEDED;
+    case JobState::kFailed:
+      return v1::JOB_STATE_FAILED;
+    case JobState::kCancelled:
+      return v1::JOB_STATE_CANCELLED;
+    case JobState::kInterrupted:
+      return v1::JOB_STATE_INTERRUPTED;
+  }
+  return v1::JOB_STATE_UNSPECIFIED;
+}
+
+v1::EngineEndpoint ToProto(const EngineEndpoint& endpoint) {
+  v1::EngineEndpoint message;
+  message.set_host(endpoint.host);
+  message.set_tls_dir(endpoint.tls_dir);
+  message.set_skip_tls_verify(endpoint.skip_tls_verify);
+  message.set_origin(endpoint.origin);
+  return message;
+}
+
+v1::Progress ToProto(const Progress& progress) {
+  v1::Progress message;
+  message.set_stage(ToProto(progress.stage));
+  message.set_current(progress.current);
+  message.set_total(progress.total);
+  message.set_unit(ToProto(progress.unit));
+  message.set_total_is_estimate(progress.total_is_estimate);
+  return message;
+}
+
+v1::Artifact ToProto(const ArtifactRecord& record,
+                     const std::filesystem::path& path) {
+  v1::Artifact message;
+  message.set_digest(record.digest.ToString());
+  message.set_content_key(record.content_key.ToString());
+  message.set_path(path.string());
+  message.set_size_bytes(record.size_bytes);
+  message.set_unpacked_bytes(record.unpacked_bytes);
+  message.set_entry_count(record.entry_count);
+  message.set_platform(record.platform);
+  message.set_config_digest(record.config_digest.ToString());
+  for (const std::string& reference : record.references) {
+    message.add_references(reference);
+  }
+  message.set_packer(record.packer);
+  *message.mutable_created_at() =
+      TimeUtil::MillisecondsToTimestamp(record.created_ms);
+  *message.mutable_last_used_at() =
+      TimeUtil::MillisecondsToTimestamp(record.last_used_ms);
+  for (const Note& note : record.notes) {
+    v1::PackNote* out = message.add_notes();
+    out->set_kind(note.kind);
+    out->set_count(note.count);
+    // A proto3 string must be UTF-8; names in an image need not be.
+    out->set_example(Printable(note.example));
+    out->set_message(note.message);
+  }
+  return message;
+}
+
+v1::Job ToProto(const JobSnapshot& job, const Objects& objects) {
+  v1::Job message;
+  message.set_id(job.id);
+  message.set_state(ToProto(job.state));
+  message.set_stage(ToProto(job.stage));
+  message.set_source(Printable(job.source));
+  message.set_content_key(job.content_key.ToString());
+  *message.mutable_created_at() =
+      TimeUtil::MillisecondsToTimestamp(job.created_ms);
+  if (job.started_ms != 0) {
+    *message.mutable_started_at() =
+        TimeUtil::MillisecondsToTimestamp(job.started_ms);
+  }
+  if (job.finished_ms != 0) {
+    *message.mutable_finished_at() =
+        TimeUtil::MillisecondsToTimestamp(job.finished_ms);
+  }
+  message.set_interest_count(job.interest_count);
+  message.set_last_seq(job.last_seq);
+  if (job.state == JobState::kSucceeded) {
+    *message.mutable_artifact() =
+        ToProto(job.artifact, objects.Path(job.artifact));
+  } else if (!job.status.ok()) {
+    *message.mutable_failure() = ToFailure(job.status);
+  }
+  if (job.progress.stage != Stage::kNone) {
+    *message.mutable_progress() = ToProto(job.progress);
+  }
+  return message;
+}
+
+v1::JobEvent ToProto(const std::string& job_id, const JobEvent& event,
+                     const Objects& objects) {
+  v1::JobEvent message;
+  message.set_job_id(job_id);
+  message.set_seq(event.seq);
+  *message.mutable_time() = TimeUtil::MillisecondsToTimestamp(event.time_ms);
+  if (const auto* started = std::get_if<StageStarted>(&event.what)) {
+    message.mutable_stage_started()->set_stage(ToProto(started->stage));
+  } else if (const auto* progress = std::get_if<Progress>(&event.what)) {
+    *message.mutable_progress() = ToProto(*progress);
+  } else if (const auto* line = std::get_if<LogLine>(&event.what)) {
+    message.mutable_log()->set_text(line->text);
+    message.mutable_log()->set_warning(line->warning);
+  } else if (const auto* finished = std::get_if<Finished>(&event.what)) {
+    *message.mutable_finished() = ToProto(*finished, objects);
+  }
+  return message;
+}
+
+absl::StatusOr<PackSpec> FromProto(
+    const v1::PackRequest& request,
+    const absl::StatusOr<EngineEndpoint>& default_engine) {
+  PackSpec spec;
+  switch (request.source_case()) {
+    case v1::PackRequest::kImage: {
+      ASSIGN_OR_RETURN(spec.source, ImageFromProto(request, default_engine));
+      break;
+    }
+    case v1::PackRequest::kArchive: {
+      const std::string& path = request.archive().path();
+      const std::string& reference = request.archive().reference();
+      RETURN_IF_ERROR(CheckText(path, kMaxPathBytes, "The archive's path"));
+      RETURN_IF_ERROR(
+          CheckText(reference, kMaxReferenceBytes, "The reference"));
+      if (!path.starts_with('/')) {
+        return BadRequest("The archive's path must be absolute");
+      }
+      spec.source = ArchiveFileSource{.path = path, .reference = reference};
+      break;
+    }
+    case v1::PackRequest::kUpload: {
+      const std::string& name = request.upload().name();
+      const std::string& reference = request.upload().reference();
+      RETURN_IF_ERROR(CheckText(name, kMaxPathBytes, "The upload's name"));
+      RETURN_IF_ERROR(
+          CheckText(reference, kMaxReferenceBytes, "The reference"));
+      spec.source = UploadedSource{.name = name, .reference = reference};
+      break;
+    }
+    case v1::PackRequest::SOURCE_NOT_SET:
+      return BadRequest("The request names no source");
+  }
+  if (!request.packer().empty() && request.packer() != "auto" &&
+      request.packer() != "native") {
+    return BadRequest("Unknown packer \"" + request.packer() +
+                      "\"; this daemon has auto and native");
+  }
+  if (request.options().cpus() != 0) {
+    spec.options.cpus = request.options().cpus();
+  }
+  if (request.options().memory_mib() != 0) {
+    spec.options.memory_mib = request.options().memory_mib();
+  }
+  RETURN_IF_ERROR(ValidatePackOptions(spec.options));
+  spec.force = request.force();
+  spec.tied = request.cancel_on_disconnect();
+  return spec;
+}
+
+}  // namespace bottled

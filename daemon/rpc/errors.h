@@ -1,0 +1,20 @@
+// Errors of the rpc layer.
+
+#ifndef BOTTLED_RPC_ERRORS_H_
+#define BOTTLED_RPC_ERRORS_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace bottled {
+
+// A request that breaks the contract. Reason BAD_REQUEST.
+absl::Status BadRequest(std::string_view what);
+
+// More WatchJob streams than allowed. Reason TOO_MANY_WATCHERS.
+absl::Status TooManyWatchers(int limit);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_RPC_ERRORS_H_

@@ -1,0 +1,103 @@
+// BottledService: the methods of bottled.v1.Bottled. Each is short: check the
+// request's form, call the domain, convert. Unary methods run in gRPC's sync
+// threads and may block on SQLite and files; WatchJob is a callback stream.
+
+#ifndef BOTTLED_RPC_SERVICE_H_
+#define BOTTLED_RPC_SERVICE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "bottled/v1/bottled.grpc.pb.h"
+#include "endpoint/endpoint.h"
+#include "image/limits.h"
+#include "jobs/pack_service.h"
+#include "jobs/scheduler.h"
+#include "jobs/upload.h"
+#include "platform/places.h"
+#include "rpc/watch_hub.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+// What GetInfo tells and requests fall back to; constant.
+struct ServiceInfo {
+  std::string version;
+  int64_t started_ms = 0;
+  Places places;
+  absl::StatusOr<EngineEndpoint> default_engine = EngineEndpoint();
+  ImageLimits image_limits;
+  int max_running_jobs = 0;
+  int max_queued_jobs = 0;
+  int max_watchers = 0;
+  int max_connections = 0;
+};
+
+// Thread-safe.
+class BottledService
+    : public v1::Bottled::WithCallbackMethod_WatchJob<v1::Bottled::Service> {
+ public:
+  struct Deps {
+    PackService& packs;
+    Scheduler& scheduler;
+    Uploads& uploads;
+    Index& index;
+    Objects& objects;
+    const Clock& clock;
+  };
+
+  BottledService(const Deps& deps, ServiceInfo info);
+
+  grpc::Status GetInfo(grpc::ServerContext* context,
+                       const v1::GetInfoRequest* request,
+                       v1::GetInfoResponse* response) override;
+  grpc::Status Pack(grpc::ServerContext* context,
+                    const v1::PackRequest* request,
+                    v1::PackResponse* response) override;
+  grpc::Status UploadArchive(
+      grpc::ServerContext* context,
+      grpc::ServerReader<v1::UploadArchiveRequest>* reader,
+      v1::UploadArchiveResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchJob(
+      grpc::CallbackServerContext* context,
+      const v1::WatchJobRequest* request) override;
+  grpc::Status GetJob(grpc::ServerContext* context,
+                      const v1::GetJobRequest* request,
+                      v1::GetJobResponse* response) override;
+  grpc::Status ListJobs(grpc::ServerContext* context,
+                        const v1::ListJobsRequest* request,
+                        v1::ListJobsResponse* response) override;
+  grpc::Status CancelJob(grpc::ServerContext* context,
+                         const v1::CancelJobRequest* request,
+                         v1::CancelJobResponse* response) override;
+  grpc::Status ListArtifacts(grpc::ServerContext* context,
+                             const v1::ListArtifactsRequest* request,
+                             v1::ListArtifactsResponse* response) override;
+  grpc::Status GetArtifact(grpc::ServerContext* context,
+                           const v1::GetArtifactRequest* request,
+                           v1::GetArtifactResponse* response) override;
+  grpc::Status RemoveArtifact(grpc::ServerContext* context,
+                              const v1::RemoveArtifactRequest* request,
+                              v1::RemoveArtifactResponse* response) override;
+  grpc::Status VerifyArtifacts(grpc::ServerContext* context,
+                               const v1::VerifyArtifactsRequest* request,
+                               v1::VerifyArtifactsResponse* response) override;
+
+ private:
+  absl::Status FillInfo(v1::GetInfoResponse* response);
+  // A live job, or a finished one rebuilt from its row. Reason JOB_NOT_FOUND.
+  absl::StatusOr<std::shared_ptr<Job>> FindJob(const std::string& id);
+
+  // Constant after construction.
+  const Deps deps_;
+  const ServiceInfo info_;
+
+  // Self-synchronised.
+  WatchHub watch_hub_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_RPC_SERVICE_H_
