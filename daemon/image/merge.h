@@ -10,14 +10,21 @@
 // - hard links share an inode with the name they link to in their own layer. A
 //   link to a name of a lower layer copies that file up: both names share a new
 //   inode, other lower names keep the old one. When the name that carries the
-//   content goes, the next one carries it;
+//   content goes, the next one carries it. Owner, mode and time are those of
+//   the last link's header, as docker and containerd set them (their
+//   createTarFile changes owner and time for links too);
 // - a parent that has no entry of its own is created 0755 root:root; if it is a
 //   symbolic link to a directory, the entry lands behind the link, as
-//   containerd applies it.
+//   containerd applies it. Any other non-directory in its place gives way. A
+//   whiteout below a link is followed only where its layer puts nothing in the
+//   link's place: what the layer itself puts there hides the link.
+//
+// Symbolic links without a target, which no Linux can hold, are left out.
 
 #ifndef BOTTLED_IMAGE_MERGE_H_
 #define BOTTLED_IMAGE_MERGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -25,6 +32,7 @@
 
 #include "absl/status/statusor.h"
 #include "image/entry.h"
+#include "image/limits.h"
 #include "image/notes.h"
 
 namespace bottled {
@@ -58,11 +66,15 @@ struct MergedTree {
   std::vector<Note> notes;
 };
 
-// `layers` is bottom first; the same layer may occur twice. Pure, allocates in
-// proportion to the entries. Errors: LAYER_INVALID (hard link to nothing or to
-// a directory, more than 40 symbolic links on a path).
+// `layers` is bottom first; the same layer may occur twice, each with a plan of
+// its own. Pure, allocates in proportion to the entries. Errors: LAYER_INVALID
+// (hard link to nothing or to a directory, more than 40 symbolic links on a
+// path, a path that grows to 4096 bytes behind a link), IMAGE_TOO_LARGE (more
+// than limits.max_entries in the result, or that many directories that no layer
+// names).
 absl::StatusOr<MergedTree> MergeLayers(
-    std::span<const LayerEntries* const> layers);
+    std::span<const LayerEntries* const> layers,
+    const ImageLimits& limits = {});
 
 }  // namespace bottled
 

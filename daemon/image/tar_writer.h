@@ -19,6 +19,9 @@ inline constexpr int64_t kTarEndBytes = 1024;
 
 // All header blocks of `entry`: a multiple of 512 bytes. Whiteouts and opaque
 // markers have none and must not be passed. Directories get a trailing slash.
+// uid and gid must be below 2^62, size and mtime not negative; only the kind's
+// own fields are written (a size only for kFile, a link only for links, device
+// numbers only for devices).
 std::string TarHeader(const Entry& entry);
 
 // Zero bytes needed after `size` bytes of content: 0 to 511.
