@@ -23,6 +23,11 @@
 namespace bottled {
 
 inline constexpr int64_t kFooterBytes = 64;
+// smolvm refuses larger manifests (measured).
+inline constexpr int64_t kMaxManifestBytes = int64_t{16} << 20;
+
+// Where the flattened image is in the assets: "layers/<64 hex>.tar".
+std::string LayerPath(const Digest& layer_digest);
 
 // All numbers little-endian: "SMOLPACK", u32 version, u64 stub size, u64 assets
 // offset, u64 assets size, u64 manifest offset, u64 manifest size, u32 CRC-32
@@ -78,8 +83,11 @@ SidecarManifest MakeManifest(const ImageConfig& config,
 absl::StatusOr<std::string> EncodeManifest(const SidecarManifest& manifest);
 
 // Strict reader of any manifest that smolvm would take and we could serve: the
-// required members with their types, no duplicates, exactly one layer below
-// layers/, no secret references. Reason SIDECAR_INVALID.
+// required members with their types, no duplicates, no byte order mark, exactly
+// one layer, at layers/<its digest>.tar, no secret references, no checkpoint.
+// Unknown members are skipped, as smolvm does, and members that it leaves out
+// take its defaults. A `digest` of "packed", smolvm's own word for archives,
+// gives an empty config_digest. Reason SIDECAR_INVALID.
 absl::StatusOr<SidecarManifest> DecodeManifest(std::string_view json);
 
 }  // namespace bottled
