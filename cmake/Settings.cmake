@@ -16,7 +16,9 @@ endif()
 target_compile_options(bottled_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   -Wextra-semi -Wcast-align -Wunused -Wconversion -Wno-sign-conversion
-  -Wunused-result)
+  -Wunused-result
+  # Designated initialisers leave members to their defaults on purpose.
+  -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(bottled_settings INTERFACE
     -Wthread-safety -Wthread-safety-beta)

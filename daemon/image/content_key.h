@@ -35,9 +35,7 @@ std::string ContentKeyInputs(const ImageConfig& config,
                              const PackOptions& options,
                              const std::string& packer);
 
-inline Digest ContentKey(const std::string& inputs) {
-  return Sha256Of(inputs);
-}
+inline Digest ContentKey(const std::string& inputs) { return Sha256Of(inputs); }
 
 }  // namespace bottled
 

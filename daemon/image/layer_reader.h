@@ -33,6 +33,8 @@ struct LayerBudget {
   ImageLimits limits;
   int64_t entries = 0;
   int64_t unpacked_bytes = 0;
+  // Content with the holes of sparse files, bounded like unpacked_bytes.
+  int64_t content_bytes = 0;
 };
 
 struct LayerInfo {

@@ -1,0 +1,291 @@
+#include "image/archive_reader.h"
+
+#include <archive_entry.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "fmt/format.h"
+#include "image/archive_index.h"
+#include "image/errors.h"
+#include "image/json.h"
+#include "image/layer_entry.h"
+#include "image/stream_tail.h"
+#include "image/tar_reader.h"
+#include "image/tar_writer.h"
+#include "image/unpack_source.h"
+
+namespace bottled {
+namespace {
+
+constexpr size_t kSniffBytes = 512;
+// All JSON documents of an archive together.
+constexpr int64_t kMaxTextBytes = int64_t{64} << 20;
+
+std::string_view DirName(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == path.npos ? std::string_view() : path.substr(0, slash);
+}
+
+// The content of the outer tar's current member.
+class MemberSource : public ByteSource {
+ public:
+  explicit MemberSource(TarReader& tar) : tar_(tar) {}
+
+  absl::StatusOr<std::string_view> Next() override {
+    const std::string_view block = tar_.NextBlock();
+    RETURN_IF_ERROR(tar_.source_status());
+    if (tar_.problem() != nullptr) {
+      return ArchiveTruncated();
+    }
+    return block;
+  }
+
+ private:
+  TarReader& tar_;
+};
+
+// Reads one archive; used once.
+class ArchiveRun {
+ public:
+  ArchiveRun(ByteSource& source, const ArchiveOptions& options,
+             LayerConsumer& consumer, const ByteProgress& progress,
+             const CancelToken& cancel)
+      : options_(options),
+        consumer_(consumer),
+        cancel_(cancel),
+        tail_(source, progress, cancel),
+        tar_(tail_) {
+    budget_.limits = options.limits;
+  }
+
+  absl::StatusOr<ArchiveImage> Run() {
+    absl::StatusOr<ArchiveImage> image = ReadAndCheck();
+    if (image.ok() || !tar_.source_status().ok()) {
+      return image;
+    }
+    // An engine that fails in the middle appends its error to the stream.
+    if (const std::optional<std::string> text = tail_.EngineError()) {
+      return EngineStreamError(*text);
+    }
+    return image;
+  }
+
+ private:
+  absl::StatusOr<ArchiveImage> ReadAndCheck() {
+    RETURN_IF_ERROR(ReadMembers());
+    ASSIGN_OR_RETURN(const SelectedImage selected,
+                     index_.Select(options_.reference, options_.platform));
+    return Assemble(selected);
+  }
+
+  absl::Status ReadMembers() {
+    int64_t members = 0;
+    while (tar_.Next()) {
+      if (++members > options_.limits.max_archive_members) {
+        return ImageTooLarge(fmt::format("{} archive members",
+                                         options_.limits.max_archive_members));
+      }
+      RETURN_IF_ERROR(ReadMember());
+    }
+    RETURN_IF_ERROR(tar_.source_status());
+    if (tar_.problem() != nullptr) {
+      return tar_.problem()->truncated || members > 0
+                 ? ArchiveTruncated()
+                 : ArchiveInvalid(tar_.problem()->text);
+    }
+    const int64_t end = tar_.header_offset();
+    RETURN_IF_ERROR(tar_.Drain());
+    // Without its two zero blocks the archive was cut, however well it parses.
+    if (tar_.bytes_taken() - end < kTarEndBytes) {
+      return ArchiveTruncated();
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadMember() {
+    archive_entry* const entry = tar_.entry();
+    const char* const raw_name = archive_entry_pathname(entry);
+    const absl::StatusOr<std::string> path =
+        NormalizePath(raw_name == nullptr ? "" : raw_name);
+    if (!path.ok()) {
+      return ArchiveInvalid(std::string(path.status().message()));
+    }
+    if (const char* target = archive_entry_hardlink(entry)) {
+      return AddLink(*path, target);
+    }
+    if (archive_entry_filetype(entry) == AE_IFLNK) {
+      const char* target = archive_entry_symlink(entry);
+      return AddLink(*path, fmt::format("{}/{}", DirName(*path),
+                                        target == nullptr ? "" : target));
+    }
+    if (archive_entry_filetype(entry) != AE_IFREG) {
+      return absl::OkStatus();
+    }
+    return ReadBlob(*path);
+  }
+
+  // Links that leave the archive are simply not found later.
+  absl::Status AddLink(const std::string& path, std::string_view raw_target) {
+    std::string target;
+    std::string_view rest = raw_target;
+    while (!rest.empty()) {
+      const size_t slash = rest.find('/');
+      const std::string_view part = rest.substr(0, slash);
+      rest = slash == rest.npos ? std::string_view() : rest.substr(slash + 1);
+      if (part == "..") {
+        if (target.empty()) {
+          return absl::OkStatus();
+        }
+        target = std::string(DirName(target));
+      } else if (!part.empty() && part != ".") {
+        target += (target.empty() ? "" : "/") + std::string(part);
+      }
+    }
+    index_.Add(path, {.kind = ArchiveMember::Kind::kLink, .target = target});
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadBlob(const std::string& path) {
+    MemberSource member(tar_);
+    PeekSource blob(member);
+    ASSIGN_OR_RETURN(const std::string_view head, blob.Peek(kSniffBytes));
+    if (SniffBlob(head) == BlobKind::kOther) {
+      return ReadText(path, blob);
+    }
+    ASSIGN_OR_RETURN(EntryVisitor* const visitor, consumer_.BeginLayer());
+    const absl::StatusOr<LayerInfo> info =
+        ReadLayer(blob, budget_, *visitor, cancel_);
+    RETURN_IF_ERROR(tar_.source_status());
+    if (tar_.problem() != nullptr) {
+      return ArchiveTruncated();
+    }
+    ArchiveMember out{.kind = ArchiveMember::Kind::kLayer};
+    ASSIGN_OR_RETURN(out.handle, consumer_.EndLayer(info.ok()));
+    if (info.ok()) {
+      out.digest = info->diff_id;
+    } else if (HasReason(info.status(), "LAYER_INVALID") ||
+               HasReason(info.status(), "LAYER_TRUNCATED")) {
+      // It matters only if the image refers to it.
+      out.problem = info.status();
+    } else {
+      return info.status();
+    }
+    index_.Add(path, std::move(out));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadText(const std::string& path, ByteSource& blob) {
+    ArchiveMember out{.kind = ArchiveMember::Kind::kText};
+    const int64_t limit =
+        std::min(options_.limits.max_json_bytes, kMaxTextBytes - text_bytes_);
+    if (archive_entry_size(tar_.entry()) > limit) {
+      // Whatever it is, it is not what describes an image.
+      index_.Add(path, {.kind = ArchiveMember::Kind::kOther});
+      return absl::OkStatus();
+    }
+    while (true) {
+      RETURN_IF_ERROR(cancel_.Check());
+      ASSIGN_OR_RETURN(const std::string_view block, blob.Next());
+      if (block.empty()) {
+        break;
+      }
+      out.text.append(block);
+    }
+    text_bytes_ += static_cast<int64_t>(out.text.size());
+    out.digest = Sha256Of(out.text);
+    index_.Add(path, std::move(out));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ArchiveImage> Assemble(const SelectedImage& selected) {
+    const ArchiveMember* const config = index_.Find(selected.config_path);
+    if (config == nullptr || config->kind != ArchiveMember::Kind::kText) {
+      return ArchiveIncomplete("the image's config " + selected.config_path);
+    }
+    ArchiveImage image;
+    image.config_digest = config->digest;
+    image.names = selected.names;
+    image.bytes_read = tar_.bytes_taken();
+    RETURN_IF_ERROR(CheckConfigName(selected.config_path, config->digest));
+    ASSIGN_OR_RETURN(image.config, ParseImageConfig(config->text));
+    RETURN_IF_ERROR(CheckExpected(image));
+    if (selected.layer_paths.size() != image.config.diff_ids.size()) {
+      return ArchiveInvalid(fmt::format(
+          "the config names {} layers and the manifest {}",
+          image.config.diff_ids.size(), selected.layer_paths.size()));
+    }
+    for (size_t i = 0; i < selected.layer_paths.size(); ++i) {
+      ASSIGN_OR_RETURN(const int handle, CheckLayer(selected.layer_paths[i],
+                                                    image.config.diff_ids[i]));
+      image.layers.push_back(handle);
+    }
+    return image;
+  }
+
+  // Engines name the config by its digest: "<hex>.json", "blobs/sha256/<hex>".
+  static absl::Status CheckConfigName(std::string_view path,
+                                      const Digest& actual) {
+    std::string_view name = path.substr(path.rfind('/') + 1);
+    if (name.ends_with(".json")) {
+      name.remove_suffix(5);
+    }
+    const absl::StatusOr<Digest> named =
+        Digest::Parse("sha256:" + std::string(name));
+    return named.ok() && *named != actual
+               ? DigestMismatch("The image's config", *named, actual)
+               : absl::OkStatus();
+  }
+
+  absl::Status CheckExpected(const ArchiveImage& image) const {
+    if (!options_.expected_diff_ids.empty() &&
+        options_.expected_diff_ids != image.config.diff_ids) {
+      return ImageChanged("other layers");
+    }
+    if (options_.expected_id.has_value() &&
+        !index_.LeadsTo(*options_.expected_id, image.config_digest)) {
+      return ImageChanged("another config than the ID " +
+                          options_.expected_id->ToString() + " leads to");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<int> CheckLayer(const std::string& path,
+                                 const Digest& diff_id) const {
+    const ArchiveMember* const layer = index_.Find(path);
+    if (layer == nullptr || layer->kind == ArchiveMember::Kind::kLink) {
+      return ArchiveIncomplete("the layer " + path);
+    }
+    if (layer->kind != ArchiveMember::Kind::kLayer) {
+      return LayerInvalid("the member " + path + " is not a tar");
+    }
+    RETURN_IF_ERROR(layer->problem);
+    if (layer->digest != diff_id) {
+      return DigestMismatch("The layer " + path, diff_id, layer->digest);
+    }
+    return layer->handle;
+  }
+
+  const ArchiveOptions& options_;
+  LayerConsumer& consumer_;
+  const CancelToken& cancel_;
+  StreamTail tail_;
+  TarReader tar_;
+  ArchiveIndex index_;
+  LayerBudget budget_;
+  int64_t text_bytes_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<ArchiveImage> ReadArchive(ByteSource& source,
+                                         const ArchiveOptions& options,
+                                         LayerConsumer& consumer,
+                                         const ByteProgress& progress,
+                                         const CancelToken& cancel) {
+  return ArchiveRun(source, options, consumer, progress, cancel).Run();
+}
+
+}  // namespace bottled
