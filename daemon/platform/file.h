@@ -21,7 +21,8 @@
 
 namespace bottled {
 
-// Reads a regular file of at most `max_bytes`; a larger one is an error.
+// Reads a regular file of at most `max_bytes`; a larger one is an error (reason
+// FILE_TOO_LARGE), as is anything else (NOT_A_REGULAR_FILE). Follows links.
 absl::StatusOr<std::string> ReadSmallFile(const std::filesystem::path& path,
                                           size_t max_bytes);
 
@@ -30,11 +31,13 @@ absl::StatusOr<std::string> ReadSmallFile(const std::filesystem::path& path,
 absl::Status WriteFileAtomic(const std::filesystem::path& path,
                              std::string_view content, mode_t mode);
 
-// Writes all bytes, whatever the number of write() calls.
+// Writes all bytes, whatever the number of write() calls. These three know no
+// path: callers Annotate() their errors.
 absl::Status WriteAll(int fd, std::string_view data);
 absl::Status PwriteAll(int fd, std::string_view data, int64_t offset);
 
-// Reads exactly `out.size()` bytes at `offset`; an earlier end is DATA_LOSS.
+// Reads exactly `out.size()` bytes at `offset`; an earlier end is DATA_LOSS,
+// reason FILE_TRUNCATED.
 absl::Status PreadAll(int fd, std::span<char> out, int64_t offset);
 
 // Forces data and metadata of an open file to the medium (F_FULLFSYNC on
@@ -46,11 +49,13 @@ absl::Status SyncDir(const std::filesystem::path& dir);
 
 // Creates `dir` and missing parents with `mode`, then checks that it is a real
 // directory, not a symbolic link, owned by this user and writable by nobody
-// else (reason UNSAFE_DIRECTORY, with the command that mends it).
+// else (reason UNSAFE_DIRECTORY, with the command that mends it). A directory
+// that passes, but lets others read more than `mode` does, gets `mode`.
 absl::Status EnsurePrivateDir(const std::filesystem::path& dir, mode_t mode);
 
-// Removes a tree without following symbolic links (openat, unlinkat). A path
-// that does not exist is fine.
+// Removes a tree without following symbolic links (openat, unlinkat) or
+// entering other file systems. A path that does not exist is fine. Works at any
+// depth, and in directories of ours that lack permissions.
 absl::Status RemoveTree(const std::filesystem::path& path);
 
 // Names in a directory, sorted, without "." and "..". Empty when it is absent.

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct ProcessSpec {
   // Program and arguments. The program is looked up in `PATH` of `env` when it
   // has no slash.
   std::vector<std::string> argv;
-  // The whole environment, "NAME=value". Nothing is inherited.
+  // The whole environment, "NAME=value". Nothing is inherited. A malformed
+  // entry, or a NUL byte anywhere, is an error (reason BAD_COMMAND).
   std::vector<std::string> env;
   // Descriptors for 0, 1 and 2; -1 = /dev/null. Not taken over. All other
   // descriptors are closed in the child.
@@ -43,11 +45,15 @@ class Process {
 
   pid_t pid() const { return pid_; }
 
-  // Kills the group: SIGTERM, then after `grace` SIGKILL. The group leader is
-  // reaped last, so that the group's number cannot be reused meanwhile.
+  // Kills the group: SIGTERM, then SIGKILL when the leader has ended or `grace`
+  // is over; with no grace SIGKILL at once. The leader is reaped last, so that
+  // the group's number cannot be reused meanwhile. Blocks until then. Does
+  // nothing the second time.
   void Stop(std::chrono::milliseconds grace);
 
-  // True and the wait status once the leader has ended; never blocks.
+  // True and the status, as of waitpid(2), once the leader has ended; never
+  // blocks. The leader stays a zombie until Stop() or destruction, so that its
+  // group can still be killed.
   bool TryWait(int* wait_status);
 
   // Lets it run on without us. It must have its own session.
@@ -55,7 +61,13 @@ class Process {
 
  private:
   explicit Process(pid_t pid) : pid_(pid) {}
+
+  // True when the leader has ended; sets wait_status_, does not reap.
+  bool Peek();
+
+  // -1 once reaped or detached.
   pid_t pid_ = -1;
+  std::optional<int> wait_status_;
 };
 
 }  // namespace bottled

@@ -19,8 +19,9 @@
 namespace bottled {
 
 // Binds and listens on `path`, mode 0600, inside a directory that is made 0700
-// and checked with EnsurePrivateDir(). A stale socket is replaced: the lock in
-// the caller's hand proves that nobody serves it. Non-blocking, close-on-exec.
+// when it is missing and checked with EnsurePrivateDir(). A stale socket is
+// replaced: the lock in the caller's hand proves that nobody serves it. Any
+// other file there is an error (reason BAD_PATH). Non-blocking, close-on-exec.
 absl::StatusOr<Fd> ListenUnix(const std::filesystem::path& path,
                               const InstanceLock& lock);
 

@@ -1,0 +1,166 @@
+#include "platform/file.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "platform/errors.h"
+#include "platform/temporary.h"
+
+namespace bottled {
+namespace {
+
+// One system call moves at most this much: macOS refuses more than 2 GiB - 1.
+constexpr size_t kMaxTransfer = size_t{1} << 30;
+
+absl::Status FillAndRename(const Temporary& temporary,
+                           const std::filesystem::path& path,
+                           std::string_view content, mode_t mode) {
+  const std::string what = "write " + path.native();
+  // fchmod, as the mode of open() is subject to the umask.
+  if (::fchmod(temporary.fd.get(), mode) != 0) {
+    const int error = errno;
+    return ErrnoError(error, what);
+  }
+  if (absl::Status status = WriteAll(temporary.fd.get(), content);
+      !status.ok()) {
+    return Annotate(status, path.native());
+  }
+  RETURN_IF_ERROR(SyncFd(temporary.fd.get(), what));
+  if (::rename(temporary.path.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    return ErrnoError(error, "replace " + path.native());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSmallFile(const std::filesystem::path& path,
+                                          size_t max_bytes) {
+  const std::string what = "read " + path.native();
+  // O_NONBLOCK, as opening a FIFO would wait for a writer.
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) {
+    const int error = errno;
+    return ErrnoError(error, what);
+  }
+  struct stat info = {};
+  if (::fstat(fd.get(), &info) != 0) {
+    const int error = errno;
+    return ErrnoError(error, what);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return NotARegularFileError(path);
+  }
+  // The size is a hint only: the file may grow, and /proc says 0.
+  std::string content;
+  char buffer[16384];
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
+    if (got < 0) {
+      const int error = errno;
+      if (error == EINTR) {
+        continue;
+      }
+      return ErrnoError(error, what);
+    }
+    if (got == 0) {
+      return content;
+    }
+    if (static_cast<size_t>(got) > max_bytes - content.size()) {
+      return FileTooLargeError(path, max_bytes);
+    }
+    content.append(buffer, static_cast<size_t>(got));
+  }
+}
+
+absl::Status WriteFileAtomic(const std::filesystem::path& path,
+                             std::string_view content, mode_t mode) {
+  const std::filesystem::path dir = path.parent_path();
+  ASSIGN_OR_RETURN(const Temporary temporary, CreateTemporary(dir));
+  if (absl::Status status = FillAndRename(temporary, path, content, mode);
+      !status.ok()) {
+    ::unlink(temporary.path.c_str());
+    return status;
+  }
+  return SyncDir(dir.empty() ? "." : dir);
+}
+
+absl::Status WriteAll(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t put =
+        ::write(fd, data.data(), std::min(data.size(), kMaxTransfer));
+    if (put < 0 && errno == EINTR) {
+      continue;
+    }
+    if (put <= 0) {
+      // No progress without an error must not become an endless loop.
+      const int error = put == 0 ? EIO : errno;
+      return ErrnoError(error, "write");
+    }
+    data.remove_prefix(static_cast<size_t>(put));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PwriteAll(int fd, std::string_view data, int64_t offset) {
+  while (!data.empty()) {
+    const ssize_t put =
+        ::pwrite(fd, data.data(), std::min(data.size(), kMaxTransfer), offset);
+    if (put < 0 && errno == EINTR) {
+      continue;
+    }
+    if (put <= 0) {
+      const int error = put == 0 ? EIO : errno;
+      return ErrnoError(error, "write");
+    }
+    data.remove_prefix(static_cast<size_t>(put));
+    offset += put;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PreadAll(int fd, std::span<char> out, int64_t offset) {
+  while (!out.empty()) {
+    const ssize_t got =
+        ::pread(fd, out.data(), std::min(out.size(), kMaxTransfer), offset);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      const int error = errno;
+      return ErrnoError(error, "read");
+    }
+    if (got == 0) {
+      return FileTruncatedError("read");
+    }
+    out = out.subspan(static_cast<size_t>(got));
+    offset += got;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> FreeBytes(const std::filesystem::path& path) {
+  struct statvfs info = {};
+  if (::statvfs(path.c_str(), &info) != 0) {
+    const int error = errno;
+    return ErrnoError(error, "statvfs " + path.native());
+  }
+  const auto blocks = static_cast<uint64_t>(info.f_bavail);
+  const auto size = static_cast<uint64_t>(info.f_frsize);
+  constexpr auto kMax =
+      static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (size != 0 && blocks > kMax / size) {
+    return std::numeric_limits<int64_t>::max();
+  }
+  return static_cast<int64_t>(blocks * size);
+}
+
+}  // namespace bottled

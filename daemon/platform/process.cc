@@ -1,0 +1,242 @@
+#include "platform/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "platform/errors.h"
+#include "platform/find_program.h"
+#include "platform/spawn_close.h"
+
+namespace bottled {
+namespace {
+
+// What the child is told to do before it runs the program.
+class SpawnSettings {
+ public:
+  SpawnSettings() {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+  }
+  ~SpawnSettings() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  // Returns an errno value.
+  int Prepare(const ProcessSpec& spec) {
+    const std::array<int, 3> fds = {spec.stdin_fd, spec.stdout_fd,
+                                    spec.stderr_fd};
+    for (int target = 0; target < 3; ++target) {
+      if (const int error = Redirect(fds[static_cast<size_t>(target)], target);
+          error != 0) {
+        return error;
+      }
+    }
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    flags =
+        static_cast<short>(flags | (spec.new_session ? POSIX_SPAWN_SETSID
+                                                     : POSIX_SPAWN_SETPGROUP));
+    if (const int error = CloseOthersInChild(&actions_, &flags); error != 0) {
+      return error;
+    }
+    // Blocked and ignored signals would be inherited: ours are no business of
+    // the child.
+    sigset_t none;
+    sigemptyset(&none);
+    sigset_t all;
+    sigfillset(&all);
+    sigdelset(&all, SIGKILL);
+    sigdelset(&all, SIGSTOP);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    ::posix_spawnattr_setpgroup(&attributes_, 0);
+    return ::posix_spawnattr_setflags(&attributes_, flags);
+  }
+
+  const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  int Redirect(int fd, int target) {
+    if (fd < 0) {
+      return ::posix_spawn_file_actions_addopen(
+          &actions_, target, "/dev/null", target == 0 ? O_RDONLY : O_WRONLY, 0);
+    }
+    if (fd < 3) {
+      // An earlier action may overwrite it, and dup2() onto itself would keep
+      // close-on-exec.
+      Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+      if (!copy.valid()) {
+        return errno;
+      }
+      fd = copy.get();
+      copies_[static_cast<size_t>(target)] = std::move(copy);
+    }
+    return ::posix_spawn_file_actions_adddup2(&actions_, fd, target);
+  }
+
+  posix_spawn_file_actions_t actions_;
+  posix_spawnattr_t attributes_;
+  std::array<Fd, 3> copies_;
+};
+
+bool HasNul(const std::string& text) {
+  return text.find('\0') != std::string::npos;
+}
+
+absl::Status CheckSpec(const ProcessSpec& spec) {
+  if (spec.argv.empty() || spec.argv[0].empty()) {
+    return BadCommandError("no program is named");
+  }
+  if (std::any_of(spec.argv.begin(), spec.argv.end(), HasNul)) {
+    return BadCommandError("an argument contains a NUL byte");
+  }
+  // Their content may be secret and stays out of the message.
+  for (const std::string& entry : spec.env) {
+    if (HasNul(entry) || entry.find('=') == std::string::npos) {
+      return BadCommandError("an environment variable is malformed");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// posix_spawn() takes pointers to non-const, but does not write.
+std::vector<char*> Pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (const std::string& text : strings) {
+    pointers.push_back(const_cast<char*>(text.c_str()));
+  }
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// As waitpid() encodes it, on Linux and macOS alike.
+int EncodeStatus(const siginfo_t& info) {
+  switch (info.si_code) {
+    case CLD_EXITED:
+      return (info.si_status & 0xff) << 8;
+    case CLD_DUMPED:
+      return (info.si_status & 0x7f) | 0x80;
+    default:
+      return info.si_status & 0x7f;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Process> Process::Start(const ProcessSpec& spec) {
+  RETURN_IF_ERROR(CheckSpec(spec));
+  ASSIGN_OR_RETURN(const std::string program,
+                   FindProgram(spec.argv[0], spec.env));
+  SpawnSettings settings;
+  if (const int error = settings.Prepare(spec); error != 0) {
+    return ErrnoError(error, "start " + program);
+  }
+  const std::vector<char*> argv = Pointers(spec.argv);
+  const std::vector<char*> env = Pointers(spec.env);
+  pid_t pid = -1;
+  const int error =
+      ::posix_spawn(&pid, program.c_str(), settings.actions(),
+                    settings.attributes(), argv.data(), env.data());
+  if (error == ENOENT || error == ENOTDIR) {
+    return ProgramNotFoundError(program);
+  }
+  if (error != 0) {
+    return ErrnoError(error, "start " + program);
+  }
+  return Process(pid);
+}
+
+Process::Process(Process&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      wait_status_(std::exchange(other.wait_status_, std::nullopt)) {}
+
+Process& Process::operator=(Process&& other) noexcept {
+  if (this != &other) {
+    Stop(std::chrono::milliseconds(0));
+    pid_ = std::exchange(other.pid_, -1);
+    wait_status_ = std::exchange(other.wait_status_, std::nullopt);
+  }
+  return *this;
+}
+
+Process::~Process() { Stop(std::chrono::milliseconds(0)); }
+
+bool Process::Peek() {
+  if (wait_status_.has_value()) {
+    return true;
+  }
+  siginfo_t info = {};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info,
+                  WEXITED | WNOHANG | WNOWAIT) != 0) {
+    if (errno != EINTR) {
+      // Somebody else reaped it: the number is no longer ours to signal.
+      pid_ = -1;
+      wait_status_ = 255 << 8;
+      return true;
+    }
+  }
+  if (info.si_pid != pid_) {
+    return false;
+  }
+  wait_status_ = EncodeStatus(info);
+  return true;
+}
+
+bool Process::TryWait(int* wait_status) {
+  if (pid_ < 0 && !wait_status_.has_value()) {
+    return false;
+  }
+  if (!Peek()) {
+    return false;
+  }
+  *wait_status = *wait_status_;
+  return true;
+}
+
+void Process::Stop(std::chrono::milliseconds grace) {
+  if (pid_ < 0) {
+    return;
+  }
+  if (!Peek() && grace.count() > 0) {
+    ::kill(-pid_, SIGTERM);
+    // A stopped process sees SIGTERM only when it runs again.
+    ::kill(-pid_, SIGCONT);
+    const auto deadline = std::chrono::steady_clock::now() + grace;
+    // Polled, as a pidfd is Linux' alone and this is not a hot path.
+    std::chrono::milliseconds pause(1);
+    while (!Peek() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(pause);
+      pause = std::min(pause * 2, std::chrono::milliseconds(20));
+    }
+  }
+  if (pid_ < 0) {
+    return;
+  }
+  // Also when the leader is gone: its children may still hold our pipes.
+  ::kill(-pid_, SIGKILL);
+  int status = 0;
+  pid_t reaped = -1;
+  do {
+    reaped = ::waitpid(pid_, &status, 0);
+  } while (reaped < 0 && errno == EINTR);
+  wait_status_ = reaped == pid_ ? status : 255 << 8;
+  pid_ = -1;
+}
+
+}  // namespace bottled

@@ -1,0 +1,18 @@
+// Closing all other descriptors in a spawned child, which each system does in a
+// way of its own. For process.cc.
+
+#ifndef BOTTLED_PLATFORM_SPAWN_CLOSE_H_
+#define BOTTLED_PLATFORM_SPAWN_CLOSE_H_
+
+#include <spawn.h>
+
+namespace bottled {
+
+// Call after the file actions for 0, 1 and 2 were added. Adds an action or a
+// flag, so that the child starts with no descriptor above 2. Returns an errno
+// value, 0 for success.
+int CloseOthersInChild(posix_spawn_file_actions_t* actions, short* flags);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_PLATFORM_SPAWN_CLOSE_H_

@@ -1,0 +1,10 @@
+#include "platform/spawn_close.h"
+
+namespace bottled {
+
+int CloseOthersInChild(posix_spawn_file_actions_t* actions, short*) {
+  // glibc 2.34.
+  return ::posix_spawn_file_actions_addclosefrom_np(actions, 3);
+}
+
+}  // namespace bottled
