@@ -19,7 +19,8 @@ namespace bottled {
 struct EngineEndpoint {
   // "unix:///path", "tcp://host:port" or "ssh://[user@]host[:port]".
   std::string host;
-  // Absolute directory with ca.pem, cert.pem and key.pem; empty = plain TCP.
+  // Absolute directory with ca.pem, cert.pem and key.pem, of which those that
+  // exist are used, as docker does; empty = plain TCP. Set for tcp:// only.
   std::string tls_dir;
   bool skip_tls_verify = false;
   // "--engine", "DOCKER_HOST", "context NAME", "default".
@@ -28,13 +29,16 @@ struct EngineEndpoint {
   bool operator==(const EngineEndpoint&) const = default;
 };
 
-// `engine_flag` is the value of --engine: an address, or the name of a context;
-// empty when not given. Errors: BAD_ENGINE_ADDRESS, ENGINE_CONTEXT_NOT_FOUND,
+// `engine_flag` is the value of --engine: an address (which has a ":" or a
+// "/"), or the name of a context; empty when not given. DOCKER_TLS_VERIFY,
+// DOCKER_TLS and DOCKER_CERT_PATH apply to tcp addresses, not to contexts other
+// than "default". Errors: BAD_ENGINE_ADDRESS, ENGINE_CONTEXT_NOT_FOUND,
 // DOCKER_CONFIG_INVALID.
 absl::StatusOr<EngineEndpoint> ResolveEndpoint(const GetEnv& env,
                                                const std::string& engine_flag);
 
-// Checks the form of an endpoint that came over the wire.
+// Checks that an endpoint that came over the wire has the form that
+// ResolveEndpoint() gives it. Reason BAD_ENGINE_ADDRESS.
 absl::Status ValidateEndpoint(const EngineEndpoint& endpoint);
 
 }  // namespace bottled
