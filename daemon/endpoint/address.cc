@@ -132,7 +132,7 @@ absl::StatusOr<std::string> ParseSsh(std::string_view whole,
     user = std::string(text.substr(0, at));
     text.remove_prefix(at + 1);
     if (user.find(':') != std::string::npos) {
-      return BadEngineAddressError("ssh://…", "a password is not allowed");
+      return BadEngineAddressError(whole, "a password is not allowed");
     }
     if (user.empty() || user.front() == '-' || !AllOf(user, "._-+$\\@")) {
       return BadEngineAddressError(whole, "the user name is malformed");

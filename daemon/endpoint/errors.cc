@@ -1,16 +1,35 @@
 #include "endpoint/errors.h"
 
+#include <string>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "fmt/format.h"
 
 namespace bottled {
+namespace {
+
+// The user part may hold a password, which belongs in no message.
+std::string WithoutUser(std::string_view address) {
+  const size_t at = address.rfind('@');
+  if (at == std::string_view::npos) {
+    return Printable(address, 256);
+  }
+  const size_t scheme = address.find("://");
+  const bool has_scheme = scheme != std::string_view::npos && scheme < at;
+  return Printable(
+      fmt::format("{}…{}", address.substr(0, has_scheme ? scheme + 3 : 0),
+                  address.substr(at)),
+      256);
+}
+
+}  // namespace
 
 absl::Status BadEngineAddressError(std::string_view address,
                                    std::string_view why) {
   return MakeError(
       absl::StatusCode::kInvalidArgument, "BAD_ENGINE_ADDRESS",
-      fmt::format("engine address \"{}\": {}", Printable(address, 256), why),
+      fmt::format("engine address \"{}\": {}", WithoutUser(address), why),
       "Use unix:///path, tcp://host:port, ssh://[user@]host, or the name of a "
       "docker context.");
 }
