@@ -172,7 +172,8 @@ absl::StatusOr<std::optional<Entry>> MakeEntry(archive_entry* member) {
   if (entry.kind == EntryKind::kSymlink) {
     entry.link = std::string(Text(archive_entry_symlink(member)));
     if (entry.link.empty()) {
-      return std::optional<Entry>();
+      // The merge drops it and counts it.
+      return std::optional<Entry>(std::move(entry));
     }
     if (entry.link.size() > kMaxPath) {
       return LayerInvalid("the target of " + Shown(entry.path) +

@@ -19,8 +19,7 @@ namespace bottled {
 // "..", a component above 255 bytes and a path of 4096 bytes are LAYER_INVALID.
 absl::StatusOr<std::string> NormalizePath(std::string_view raw);
 
-// nullopt for members that mean nothing: the root itself, aufs' own files, and
-// links without a target.
+// nullopt for members that mean nothing: the root itself and aufs' own files.
 absl::StatusOr<std::optional<Entry>> MakeEntry(archive_entry* member);
 
 }  // namespace bottled

@@ -39,4 +39,12 @@ absl::Status LayerStreamError(std::string_view path) {
       "This is a fault in bottled; please report it.");
 }
 
+absl::Status SpoolDamagedError(std::string_view what) {
+  return MakeError(
+      absl::StatusCode::kDataLoss, "SPOOL_DAMAGED",
+      fmt::format("a block of the job's spool cannot be read back: {}", what),
+      "The disk or the memory of this machine may be failing: check the "
+      "kernel's log, then try again.");
+}
+
 }  // namespace bottled

@@ -30,6 +30,9 @@ absl::Status CompressionError(std::string_view what);
 // size that its header announced, which a layer reader rules out.
 absl::Status LayerStreamError(std::string_view path);
 
+// DATA_LOSS, reason SPOOL_DAMAGED: what was compressed cannot be read back.
+absl::Status SpoolDamagedError(std::string_view what);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_PACK_ERRORS_H_

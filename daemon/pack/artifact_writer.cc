@@ -1,0 +1,71 @@
+#include "pack/artifact_writer.h"
+
+#include <zlib.h>
+
+#include <utility>
+
+#include "base/status_macros.h"
+#include "platform/file.h"
+
+namespace bottled {
+namespace {
+
+// Chunks that may wait for the hash.
+constexpr size_t kMaxQueued = 8;
+
+}  // namespace
+
+ArtifactWriter::ArtifactWriter(int fd) : fd_(fd), thread_([this] { Hash(); }) {}
+
+ArtifactWriter::~ArtifactWriter() {
+  if (thread_.joinable()) {
+    Finish();
+  }
+}
+
+absl::Status ArtifactWriter::Write(std::string data) {
+  auto chunk = std::make_shared<const std::string>(std::move(data));
+  {
+    MutexLock lock(mu_);
+    while (queue_.size() >= kMaxQueued) {
+      changed_.Wait(mu_);
+    }
+    queue_.push_back(chunk);
+    changed_.NotifyAll();
+  }
+  crc32_ = static_cast<uint32_t>(crc32_z(
+      crc32_, reinterpret_cast<const Bytef*>(chunk->data()), chunk->size()));
+  size_ += static_cast<int64_t>(chunk->size());
+  return WriteAll(fd_, *chunk);
+}
+
+Digest ArtifactWriter::Finish() {
+  {
+    MutexLock lock(mu_);
+    finished_ = true;
+    changed_.NotifyAll();
+  }
+  thread_.join();
+  return hasher_.Finish();
+}
+
+void ArtifactWriter::Hash() {
+  while (true) {
+    std::shared_ptr<const std::string> chunk;
+    {
+      MutexLock lock(mu_);
+      while (queue_.empty() && !finished_) {
+        changed_.Wait(mu_);
+      }
+      if (queue_.empty()) {
+        return;
+      }
+      chunk = std::move(queue_.front());
+      queue_.pop_front();
+      changed_.NotifyAll();
+    }
+    hasher_.Update(*chunk);
+  }
+}
+
+}  // namespace bottled

@@ -1,0 +1,205 @@
+#include "pack/frame_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "fmt/format.h"
+#include "image/errors.h"
+#include "image/tar_writer.h"
+#include "pack/frame_decoder.h"
+
+namespace bottled {
+namespace {
+
+// smolvm extracts no more than this by default.
+constexpr int64_t kMaxLayerBytes = int64_t{128} << 30;
+
+int64_t ContentBytes(const Entry& entry) {
+  return entry.kind == EntryKind::kFile ? entry.size : 0;
+}
+
+class Planner {
+ public:
+  Planner(int spool_fd, FramePool& pool, const CancelToken& cancel)
+      : decoder_(spool_fd), pool_(pool), cancel_(cancel) {}
+
+  absl::StatusOr<FramePlan> Plan(const MergedTree& tree,
+                                 std::span<const CutLayer* const> layers,
+                                 const Digest& layer_digest) {
+    RETURN_IF_ERROR(AddDirectories(tree.directories));
+    for (size_t i = 0; i < layers.size(); ++i) {
+      RETURN_IF_ERROR(AddLayer(*layers[i], tree.layers[i]));
+    }
+    plan_.layer_bytes = bytes_ + kTarEndBytes;
+    if (plan_.layer_bytes > kMaxLayerBytes) {
+      return ImageTooLarge(fmt::format("{} bytes", kMaxLayerBytes));
+    }
+    // The sizes are known only now, but their header comes first.
+    ASSIGN_OR_RETURN(const int head,
+                     pool_.Submit(OuterHeaders(layer_digest), cancel_));
+    plan_.frames.insert(plan_.frames.begin(), head);
+    // The layer's tar is a multiple of 512 bytes: both ends are adjacent.
+    ASSIGN_OR_RETURN(
+        const int tail,
+        pool_.Submit(std::string(2 * kTarEndBytes, '\0'), cancel_));
+    plan_.frames.push_back(tail);
+    RETURN_IF_ERROR(pool_.Drain(cancel_));
+    return std::move(plan_);
+  }
+
+ private:
+  std::string OuterHeaders(const Digest& layer_digest) const {
+    const Entry dir{
+        .kind = EntryKind::kDirectory, .path = "layers", .mode = 0755};
+    const Entry layer{.kind = EntryKind::kFile,
+                      .path = fmt::format("layers/{}.tar", layer_digest.hex()),
+                      .mode = 0644,
+                      .size = plan_.layer_bytes};
+    return TarHeader(dir) + TarHeader(layer);
+  }
+
+  absl::Status Submit(std::string block) {
+    if (block.empty()) {
+      return absl::OkStatus();
+    }
+    bytes_ += static_cast<int64_t>(block.size());
+    ASSIGN_OR_RETURN(const int frame, pool_.Submit(std::move(block), cancel_));
+    plan_.frames.push_back(frame);
+    return absl::OkStatus();
+  }
+
+  void Copy(int frame) {
+    bytes_ += pool_.frame(frame).raw_size;
+    plan_.frames.push_back(frame);
+  }
+
+  absl::Status AddDirectories(const std::vector<Entry>& directories) {
+    std::string block;
+    for (const Entry& directory : directories) {
+      block += TarHeader(directory);
+      if (static_cast<int64_t>(block.size()) >= kBlockBytes) {
+        RETURN_IF_ERROR(Submit(std::exchange(block, {})));
+      }
+    }
+    return Submit(std::move(block));
+  }
+
+  absl::Status AddLayer(const CutLayer& layer, const LayerPlan& plan) {
+    for (size_t b = 0; b < layer.blocks.size();) {
+      RETURN_IF_ERROR(cancel_.Check());
+      size_t end = b + 1;
+      // The blocks of one large entry belong together.
+      while (end < layer.blocks.size() && IsContinuation(layer, end)) {
+        ++end;
+      }
+      if (end - b > 1) {
+        RETURN_IF_ERROR(AddLarge(layer, plan, b, end));
+      } else {
+        RETURN_IF_ERROR(AddBlock(layer, plan, b));
+      }
+      b = end;
+    }
+    return absl::OkStatus();
+  }
+
+  // True for a block that only continues the entry of the block before.
+  static bool IsContinuation(const CutLayer& layer, size_t b) {
+    return layer.places[layer.blocks[b].first_entry].block !=
+           static_cast<int>(b);
+  }
+
+  absl::Status AddBlock(const CutLayer& layer, const LayerPlan& plan,
+                        size_t b) {
+    const CutBlock& block = layer.blocks[b];
+    bool all_kept = true;
+    bool all_dropped = true;
+    for (size_t e = block.first_entry; e <= block.last_entry; ++e) {
+      if (layer.places[e].block == static_cast<int>(b)) {
+        all_kept = all_kept && plan.fates[e] == Fate::kKept;
+        all_dropped = all_dropped && plan.fates[e] == Fate::kDropped;
+      }
+    }
+    if (all_kept) {
+      Copy(block.frame);
+      return absl::OkStatus();
+    }
+    return all_dropped ? absl::OkStatus() : Recut(layer, plan, b);
+  }
+
+  absl::Status Recut(const CutLayer& layer, const LayerPlan& plan, size_t b) {
+    const CutBlock& block = layer.blocks[b];
+    ASSIGN_OR_RETURN(const std::string_view raw,
+                     decoder_.Decode(pool_.frame(block.frame)));
+    std::string out = pool_.TakeBuffer();
+    for (size_t e = block.first_entry; e <= block.last_entry; ++e) {
+      const EntryPlace& place = layer.places[e];
+      if (place.block != static_cast<int>(b) ||
+          plan.fates[e] == Fate::kDropped) {
+        continue;
+      }
+      const int64_t content = ContentBytes(layer.entries[e]);
+      const std::string_view body =
+          raw.substr(place.offset + place.header_bytes,
+                     static_cast<size_t>(content + TarPadding(content)));
+      if (plan.fates[e] == Fate::kKept) {
+        out += raw.substr(place.offset, place.header_bytes);
+        out += body;
+        continue;
+      }
+      for (const Entry& header : plan.rewritten.at(e)) {
+        out += TarHeader(header);
+        if (header.kind == EntryKind::kFile) {
+          out += body;
+        }
+      }
+    }
+    return Submit(std::move(out));
+  }
+
+  // One entry alone in the blocks [begin, end).
+  absl::Status AddLarge(const CutLayer& layer, const LayerPlan& plan,
+                        size_t begin, size_t end) {
+    const size_t e = layer.blocks[begin].first_entry;
+    if (plan.fates[e] == Fate::kDropped) {
+      return absl::OkStatus();
+    }
+    const auto copy_from = [&](size_t b) {
+      for (; b < end; ++b) {
+        Copy(layer.blocks[b].frame);
+      }
+    };
+    if (plan.fates[e] == Fate::kKept) {
+      copy_from(begin);
+      return absl::OkStatus();
+    }
+    for (const Entry& header : plan.rewritten.at(e)) {
+      // Only its first block holds the header.
+      ASSIGN_OR_RETURN(const std::string_view raw,
+                       decoder_.Decode(pool_.frame(layer.blocks[begin].frame)));
+      std::string out = TarHeader(header);
+      out += raw.substr(layer.places[e].header_bytes);
+      RETURN_IF_ERROR(Submit(std::move(out)));
+      copy_from(begin + 1);
+    }
+    return absl::OkStatus();
+  }
+
+  FrameDecoder decoder_;
+  FramePool& pool_;
+  const CancelToken& cancel_;
+  FramePlan plan_;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<FramePlan> PlanFrames(const MergedTree& tree,
+                                     std::span<const CutLayer* const> layers,
+                                     const Digest& layer_digest, int spool_fd,
+                                     FramePool& pool,
+                                     const CancelToken& cancel) {
+  return Planner(spool_fd, pool, cancel).Plan(tree, layers, layer_digest);
+}
+
+}  // namespace bottled
