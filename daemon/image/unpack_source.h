@@ -1,5 +1,4 @@
-// Byte sources on top of byte sources: look ahead, and decompress. Private to
-// image/.
+// Byte sources on top of byte sources: look ahead, and decompress.
 
 #ifndef BOTTLED_IMAGE_UNPACK_SOURCE_H_
 #define BOTTLED_IMAGE_UNPACK_SOURCE_H_

@@ -25,10 +25,12 @@ struct SidecarReport {
 enum class VerifyDepth {
   // Footer, manifest, CRC-32 and SHA-256 of every byte.
   kChecksums,
-  // Also decodes all frames, walks both tars: the one layer, names relative and
-  // without "..", each path once, parents before children, hard links after
-  // their first name, symbolic links that smolvm takes, and the layer's SHA-256
-  // where the manifest promises it.
+  // Also decodes all frames, whose XXH64 checksums zstd compares, and walks
+  // both
+  // tars: one layer of the promised name and size, each path once, parents
+  // before children, hard links after their first name, symbolic links that
+  // smolvm takes, no whiteouts. The layer's digest is its ChainID and is not
+  // compared with the bytes (sidecar.h).
   kDeep,
 };
 
