@@ -2,13 +2,13 @@
 
 namespace bottled {
 
-Digest ChainId(const std::vector<Digest>& diff_ids) {
+Digest ChainId(std::span<const Digest> diff_ids) {
   if (diff_ids.empty()) {
     return Sha256Of("");
   }
   Digest chain = diff_ids.front();
-  for (size_t i = 1; i < diff_ids.size(); ++i) {
-    chain = Sha256Of(chain.ToString() + " " + diff_ids[i].ToString());
+  for (const Digest& diff_id : diff_ids.subspan(1)) {
+    chain = Sha256Of(chain.ToString() + ' ' + diff_id.ToString());
   }
   return chain;
 }

@@ -1,18 +1,19 @@
-// OCI's ChainID: the digest of a stack of layers as applied (image-spec,
-// config.md#layer-chainid).
+// The chain ID: names the result of applying layers one on top of the other
+// (OCI image-spec, config.md#layer-chainid).
 
 #ifndef BOTTLED_IMAGE_CHAIN_ID_H_
 #define BOTTLED_IMAGE_CHAIN_ID_H_
 
-#include <vector>
+#include <span>
 
 #include "image/digest.h"
 
 namespace bottled {
 
-// ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) = SHA-256(ChainID(L0|…|Ln-1) + " "
-// + DiffID(Ln)). For no layers at all: the SHA-256 of nothing.
-Digest ChainId(const std::vector<Digest>& diff_ids);
+// `diff_ids` is bottom first. One layer's chain ID is its diff ID. The
+// specification gives no chain ID to an image without layers; here it is the
+// SHA-256 of nothing. Pure, thread-safe.
+Digest ChainId(std::span<const Digest> diff_ids);
 
 }  // namespace bottled
 
