@@ -4,18 +4,20 @@
 // The writer never waits for a reader. Each reader keeps a cursor (a sequence
 // number) and pulls; a wake-up only says that there may be more. Progress is
 // conflated: a newer report of the same stage replaces one that is still the
-// last event, in the same place with a new number. Beyond 1024 kept events the
-// oldest log lines and progress reports go first, and a reader that asks for
-// them learns of the gap.
+// last event, in the same place with a new number. Beyond 1024 kept events, or
+// 1 MiB of kept lines, the oldest log lines and progress reports go first, and
+// a reader that asks for them learns of the gap.
 
 #ifndef BOTTLED_JOBS_EVENT_LOG_H_
 #define BOTTLED_JOBS_EVENT_LOG_H_
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -46,14 +48,17 @@ class EventLog {
     // The last event ever is in `events` or was delivered before.
     bool finished = false;
   };
-  // Events numbered above `after_seq`, at most `limit`. Never blocks.
+  // Events numbered above `after_seq`, at most `limit`, and fewer when there is
+  // a gap between them: then the next call tells of it. Never blocks.
   Batch Read(int64_t after_seq, size_t limit) const;
 
   int64_t last_seq() const;
   Stage stage() const;
   // When the current stage began (steady clock), for heartbeats.
   std::chrono::steady_clock::time_point stage_started() const;
+  // Of the current stage; its stage is kNone before the first report.
   Progress progress() const;
+  // The last lines, oldest first.
   std::vector<std::string> LogTail(size_t lines) const;
 
   // Calls `wake` after every new event, from the writer's thread and without
@@ -63,7 +68,9 @@ class EventLog {
   void Unsubscribe(int64_t id);
 
  private:
-  void Append(decltype(JobEvent::what) what);
+  // Numbers and keeps an event. False when the log has ended.
+  bool Append(decltype(JobEvent::what) what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeAll();
 
   const Clock& clock_;
@@ -71,7 +78,9 @@ class EventLog {
   mutable Mutex mu_;
   std::deque<JobEvent> events_ ABSL_GUARDED_BY(mu_);
   int64_t last_seq_ ABSL_GUARDED_BY(mu_) = 0;
+  // All log lines and progress reports up to this number are gone.
   int64_t dropped_up_to_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t text_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   Stage stage_ ABSL_GUARDED_BY(mu_) = Stage::kNone;
   std::chrono::steady_clock::time_point stage_started_ ABSL_GUARDED_BY(mu_);

@@ -1,5 +1,7 @@
 #include "jobs/failure_json.h"
 
+#include <cstdint>
+
 #include "base/error.h"
 #include "nlohmann/json.hpp"
 
@@ -11,6 +13,20 @@ using nlohmann::json;
 std::string Text(const json& object, const char* member) {
   const auto it = object.find(member);
   return it != object.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+// What recovery writes has a reason, but no code.
+absl::StatusCode Code(const json& object) {
+  const auto it = object.find("code");
+  if (it == object.end() || !it->is_number_integer()) {
+    return absl::StatusCode::kAborted;
+  }
+  const int64_t code = it->get<int64_t>();
+  const bool known =
+      code >= static_cast<int64_t>(absl::StatusCode::kCancelled) &&
+      code <= static_cast<int64_t>(absl::StatusCode::kUnauthenticated);
+  return known ? static_cast<absl::StatusCode>(code)
+               : absl::StatusCode::kUnknown;
 }
 
 }  // namespace
@@ -28,8 +44,7 @@ std::string EncodeFailure(const absl::Status& status) {
 
 absl::Status DecodeFailure(std::string_view text) {
   const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object() || !object.contains("code") ||
-      !object["code"].is_number_integer() || object["code"] == 0) {
+  if (!object.is_object() || Text(object, "reason").empty()) {
     return MakeError(absl::StatusCode::kInternal, "FAILURE_UNKNOWN",
                      "The job did not succeed, and its error was not kept",
                      "Ask for the artifact again.");
@@ -46,10 +61,8 @@ absl::Status DecodeFailure(std::string_view text) {
       }
     }
   }
-  return WithDetail(
-      absl::Status(static_cast<absl::StatusCode>(object["code"].get<int>()),
-                   Text(object, "message")),
-      detail);
+  return WithDetail(absl::Status(Code(object), Text(object, "message")),
+                    detail);
 }
 
 }  // namespace bottled

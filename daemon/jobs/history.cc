@@ -1,6 +1,7 @@
 #include "jobs/history.h"
 
-#include <algorithm>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -68,24 +69,21 @@ absl::StatusOr<std::shared_ptr<Job>> FindPastJob(const std::string& id,
     return JobNotFound(id);
   }
   ASSIGN_OR_RETURN(const JobSnapshot past, ToSnapshot(*row, index));
-  auto job = std::make_shared<Job>(past.id, past.source, "", clock);
-  job->SetContentKey(past.content_key);
-  job->Finish({.status = past.status, .artifact = past.artifact},
-              past.finished_ms);
-  return job;
+  return Job::FromPast(past, clock);
 }
 
 absl::StatusOr<std::vector<JobSnapshot>> ListAllJobs(const Scheduler& scheduler,
                                                      Index& index,
                                                      bool include_finished,
                                                      int limit) {
-  std::vector<JobSnapshot> jobs;
+  // Equal times keep the order in which they came, newest first.
+  std::multimap<int64_t, JobSnapshot, std::greater<>> sorted;
   std::set<std::string> seen;
   for (const std::shared_ptr<Job>& job : scheduler.List()) {
     JobSnapshot snapshot = job->Snapshot();
     seen.insert(snapshot.id);
     if (include_finished || !IsTerminal(snapshot.state)) {
-      jobs.push_back(std::move(snapshot));
+      sorted.emplace(snapshot.created_ms, std::move(snapshot));
     }
   }
   if (include_finished) {
@@ -94,16 +92,16 @@ absl::StatusOr<std::vector<JobSnapshot>> ListAllJobs(const Scheduler& scheduler,
     for (const JobRecord& row : rows) {
       if (row.finished_ms != 0 && !seen.contains(row.id)) {
         ASSIGN_OR_RETURN(JobSnapshot snapshot, ToSnapshot(row, index));
-        jobs.push_back(std::move(snapshot));
+        sorted.emplace(snapshot.created_ms, std::move(snapshot));
       }
     }
   }
-  std::stable_sort(jobs.begin(), jobs.end(),
-                   [](const JobSnapshot& a, const JobSnapshot& b) {
-                     return a.created_ms > b.created_ms;
-                   });
-  if (static_cast<int>(jobs.size()) > limit) {
-    jobs.resize(static_cast<size_t>(limit));
+  std::vector<JobSnapshot> jobs;
+  for (auto& [created_ms, job] : sorted) {
+    if (static_cast<int>(jobs.size()) >= limit) {
+      break;
+    }
+    jobs.push_back(std::move(job));
   }
   return jobs;
 }

@@ -1,17 +1,19 @@
 // Job: one run that produces the artifact of one key, shared by everybody who
 // wants it.
 //
-// States: queued → running → {succeeded, failed, cancelled}; running →
-// cancelling → cancelled. Interest: a job lives while at least one caller wants
-// it. When the last interest goes, the token is cancelled; a cancelling job is
-// never joined.
+// States: queued → running → {succeeded, failed, cancelled}; queued or running
+// → cancelling → cancelled, or → succeeded when the artifact was published
+// before the work noticed. Interest: a job lives while at least one caller
+// wants it. When the last interest goes, the token is cancelled; a cancelling
+// job is never joined.
 
 #ifndef BOTTLED_JOBS_JOB_H_
 #define BOTTLED_JOBS_JOB_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -61,13 +63,18 @@ class Job {
   // identity of an archive whose content is not known yet.
   Job(std::string id, std::string source, std::string flight_key,
       const Clock& clock);
+  // A job of the past: in a terminal state, its log holds one event, the last.
+  static std::shared_ptr<Job> FromPast(const JobSnapshot& past,
+                                       const Clock& clock);
 
   const std::string& id() const { return id_; }
   const std::string& source() const { return source_; }
   const std::string& flight_key() const { return flight_key_; }
   EventLog& events() { return events_; }
   const EventLog& events() const { return events_; }
-  CancelToken token() const { return cancel_.token(); }
+  // Of the work; never cancelled once the job has ended. Made on first use and
+  // freed at the end, since each takes a file descriptor.
+  CancelToken token();
 
   // Adds a caller; false when the job is cancelling or terminal.
   bool AddInterest(const std::string& interest_id);
@@ -76,28 +83,36 @@ class Job {
   bool RemoveInterest(const std::string& interest_id);
   bool HasInterest(const std::string& interest_id) const;
   int interest_count() const;
-  // Cancels for everybody.
-  void ForceCancel();
+  // Cancels for everybody. `why` (code CANCELLED) becomes the job's error,
+  // unless it was cancelled before.
+  void ForceCancel(const absl::Status& why);
+  // Cancels unless more than one caller is interested, and returns their number
+  // if so, else 0.
+  int CancelUnlessShared(const absl::Status& why);
+  // Why it is cancelling; OK when it is not.
+  absl::Status cancel_reason() const;
 
   // The scheduler's transitions.
   bool MarkRunning(int64_t now_ms);  // false when cancelled while queued
   void SetContentKey(const Digest& key);
-  // Ends the job, emits Finished, drops all interest. Call once.
+  // Ends the job, drops all interest, emits Finished. The state follows from
+  // the status: code CANCELLED, reason INTERRUPTED, any other error, or OK.
+  // Only the first call counts.
   void Finish(Finished finished, int64_t now_ms);
 
   JobState state() const;
   JobSnapshot Snapshot() const;
 
  private:
+  void CancelLocked(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Constant after construction.
   const std::string id_;
   const std::string source_;
   const std::string flight_key_;
-  const Clock& clock_;
 
   // Self-synchronised.
   EventLog events_;
-  CancelSource cancel_;
 
   mutable Mutex mu_;
   JobState state_ ABSL_GUARDED_BY(mu_) = JobState::kQueued;
@@ -105,7 +120,9 @@ class Job {
   int64_t created_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t started_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t finished_ms_ ABSL_GUARDED_BY(mu_) = 0;
-  std::map<std::string, bool> interests_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> interests_ ABSL_GUARDED_BY(mu_);
+  std::optional<CancelSource> cancel_ ABSL_GUARDED_BY(mu_);
+  absl::Status cancel_reason_ ABSL_GUARDED_BY(mu_);
   absl::Status status_ ABSL_GUARDED_BY(mu_);
   ArtifactRecord artifact_ ABSL_GUARDED_BY(mu_);
 };

@@ -3,11 +3,13 @@
 //
 // Invariants: every blocking call has the job's token; the stage directory goes
 // on every way out; nobody hears of an artifact before Objects::Publish()
-// returned; an engine's incomplete answer is retried once.
+// returned; an engine's incomplete answer is retried once, with a new packer.
+// Native output is checked while it is written, so there is no verify stage.
 
 #ifndef BOTTLED_JOBS_PACK_PIPELINE_H_
 #define BOTTLED_JOBS_PACK_PIPELINE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +20,7 @@
 #include "image/archive_reader.h"
 #include "image/content_key.h"
 #include "jobs/job.h"
+#include "store/index.h"
 #include "store/objects.h"
 
 namespace bottled {
@@ -28,7 +31,9 @@ using OpenSource = std::function<absl::StatusOr<std::unique_ptr<ByteSource>>(
 
 struct PipelineInput {
   OpenSource open;
-  bool one_shot = false;  // an upload cannot be read twice
+  // Not retried: an upload cannot be read twice, and a file would only say the
+  // same again.
+  bool one_shot = false;
   // What ReadArchive() shall check.
   ArchiveOptions archive;
   PackOptions pack;
@@ -38,9 +43,18 @@ struct PipelineInput {
   std::string reference;
   // The engine's or the file system's idea of the size, for progress; 0 = none.
   int64_t size_estimate = 0;
+  // The estimate is the exact number of bytes that `open` gives.
+  bool size_is_exact = false;
   // Make it even if the key turns out to be cached.
   bool force = false;
+  // Called once the artifact is there: the identity under which the archive's
+  // content may be remembered, if it did not change while it was read. May be
+  // null, for sources that have none.
+  std::function<std::optional<ArchiveIdentity>()> identify_archive;
 };
+
+// The pack options as Index keeps them with an archive, packer included.
+std::string ArchiveOptionsJson(const PackOptions& options);
 
 struct PipelineDeps {
   Index& index;
@@ -49,8 +63,11 @@ struct PipelineDeps {
   int packer_threads = 0;
 };
 
-// Runs in the job's worker thread and blocks it. The platform of the image is
-// checked against the host's (ARCHITECTURE_MISMATCH).
+// Runs in the job's worker thread and blocks it. An artifact that came into the
+// cache meanwhile, or is there under a key that was unknown before, is the
+// result as it is, unless forced. The platform of the image is checked against
+// the host's (ARCHITECTURE_MISMATCH). Other errors: IMAGE_CHANGED, and what
+// `open`, ReadArchive(), NativePacker and Objects return.
 absl::StatusOr<ArtifactRecord> RunPackPipeline(const PipelineDeps& deps,
                                                PipelineInput input, Job& job);
 

@@ -4,6 +4,7 @@
 #ifndef BOTTLED_JOBS_PACK_SERVICE_H_
 #define BOTTLED_JOBS_PACK_SERVICE_H_
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "engine/engines.h"
 #include "image/content_key.h"
 #include "image/limits.h"
+#include "jobs/pack_pipeline.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
 #include "pack/verifier.h"
@@ -52,6 +54,7 @@ struct PackAnswer {
   // With a job.
   std::string interest_id;
   std::string upload_id;  // of an UploadedSource
+  // "FORCED", "UNSEEN_ARCHIVE", or one of Index::MissReason().
   std::string miss_reason;
 };
 
@@ -69,12 +72,18 @@ class PackService {
   struct Options {
     ImageLimits limits;
     int packer_threads = 0;
+    // How long the sender of an upload may take to begin.
+    std::chrono::milliseconds upload_timeout{60'000};
   };
 
   PackService(const Deps& deps, const Options& options)
       : deps_(deps), options_(options) {}
 
-  // Blocks for one engine call (image), or for stat calls (archive).
+  // Blocks for one engine call (image), or for stat calls (archive). A job that
+  // it starts or joins does not depend on `cancel`. Reasons BAD_REFERENCE,
+  // BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, and those of EngineClient::
+  // InspectImage(), IdentifyArchive(), Uploads::Create(), Scheduler::Submit()
+  // and the index.
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
                                   const CancelToken& cancel);
 
@@ -105,6 +114,16 @@ class PackService {
                                          const ArchiveFileSource& source);
   absl::StatusOr<PackAnswer> PackUpload(const PackSpec& spec,
                                         const UploadedSource& source);
+  PipelineInput MakeInput(const PackSpec& spec,
+                          const std::string& reference) const;
+  // Submits a job that runs the pipeline on `input`.
+  absl::StatusOr<PackAnswer> Start(const PackSpec& spec,
+                                   const std::string& flight_key,
+                                   const std::string& source,
+                                   PipelineInput input);
+  // Why there is no artifact of `key`, which may be unknown.
+  std::string MissReason(const PackSpec& spec, const Digest& key,
+                         const std::string& reference);
 
   // Constant after construction.
   const Deps deps_;

@@ -10,13 +10,15 @@
 #ifndef BOTTLED_JOBS_SCHEDULER_H_
 #define BOTTLED_JOBS_SCHEDULER_H_
 
+#include <chrono>
+#include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -34,7 +36,8 @@ class Scheduler {
  public:
   // Does the work in a worker thread. Returns the published artifact. It must
   // honour job.token() in every blocking call, and may have ended the job's row
-  // in the index already (Index::InsertArtifact).
+  // in the index already (Index::InsertArtifact). An exception ends the job as
+  // INTERNAL. It is destroyed before anybody hears of the job's end.
   using Work = absl::AnyInvocable<absl::StatusOr<ArtifactRecord>(Job& job)>;
 
   struct Options {
@@ -57,9 +60,10 @@ class Scheduler {
   };
   // `tied`: the interest ends when the watch that names it ends, or after
   // attach_timeout without one. `key` may be empty when it is not known yet.
-  // `make_work` is only called for a new job. RESOURCE_EXHAUSTED, reason
-  // TOO_MANY_JOBS, when the queue is full; UNAVAILABLE, reason
-  // SHUTTING_DOWN, after Stop() began.
+  // `make_work` is only called for a new job, without a lock. Blocks for one
+  // write to the index, whose error it returns: a job without a row could not
+  // publish. RESOURCE_EXHAUSTED, reason TOO_MANY_JOBS, when the queue is full;
+  // UNAVAILABLE, reason SHUTTING_DOWN, after Stop() began.
   absl::StatusOr<Submission> Submit(const std::string& flight_key,
                                     const Digest& key,
                                     const std::string& source, bool tied,
@@ -75,16 +79,17 @@ class Scheduler {
   void AttachWatch(const std::string& job_id, const std::string& interest_id);
   void DetachWatch(const std::string& job_id, const std::string& interest_id);
 
+  // Withdraws one interest, or with `force` stops the job for everybody.
   // Reasons JOB_NOT_FOUND, INTEREST_NOT_FOUND, JOB_SHARED (no interest given
   // and more than one caller: says how many, and that force is needed). A
-  // terminal job is left as it is, without an error.
+  // terminal job, one of the past too, is left as it is, without an error.
   absl::StatusOr<std::shared_ptr<Job>> Cancel(const std::string& job_id,
                                               const std::string& interest_id,
                                               bool force);
 
   // Refuses new jobs, cancels queued ones, gives running ones `grace` to end,
   // then cancels them (they end as cancelled, reason SHUTTING_DOWN) and joins
-  // the workers. Idempotent.
+  // the workers. Idempotent; blocks until all is over.
   void Stop(std::chrono::milliseconds grace);
 
  private:
@@ -94,15 +99,40 @@ class Scheduler {
   };
   // An interest tied to a watch: attached watches, or the moment it expires.
   struct Tie {
-    std::string job_id;
+    std::shared_ptr<Job> job;
     int watches = 0;
     std::chrono::steady_clock::time_point expires;
   };
+  using Interest = std::pair<std::shared_ptr<Job>, std::string>;
 
   void RunWorker();
+  void RunJob(Queued next);
   void RunReaper();
+
+  // Joins a flight or registers a new one; `submission` tells which.
+  absl::Status JoinOrAdd(const std::string& flight_key, const Digest& key,
+                         const std::string& source, bool tied,
+                         Submission& submission);
+  void AddTie(const Submission& submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Queues a new job, or says why it must end at once instead.
+  absl::Status Enqueue(const std::shared_ptr<Job>& job, Work& work);
+  // The first queued job whose flight key is free, or the end.
+  std::deque<Queued>::iterator NextRunnable()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Interests whose time is over, or, if there are none, waits for the next.
+  std::vector<Interest> TakeExpired() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Withdraws an interest. False when the job has no such interest.
+  bool Leave(const std::shared_ptr<Job>& job, const std::string& interest_id);
+  // Ends a cancelled job that no worker has taken.
+  void DropIfQueued(const std::shared_ptr<Job>& job);
+
+  // Row, event, bookkeeping, in this order. Once per job.
   void EndJob(const std::shared_ptr<Job>& job,
               absl::StatusOr<ArtifactRecord> result);
+  void EndRow(const Job& job, const Finished& finished);
+  void Forget(const std::shared_ptr<Job>& job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Constant after construction.
   const Options options_;
@@ -113,15 +143,27 @@ class Scheduler {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mu_);
+  // Jobs in the queue or on their way into it.
+  int waiting_ ABSL_GUARDED_BY(mu_) = 0;
+  // Jobs that have not ended.
+  int active_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t ended_ ABSL_GUARDED_BY(mu_) = 0;
   std::set<std::string> running_keys_ ABSL_GUARDED_BY(mu_);
   // flight key → the job that may be joined.
   std::map<std::string, std::shared_ptr<Job>> flights_ ABSL_GUARDED_BY(mu_);
+  // By ID: live and remembered ones.
   std::map<std::string, std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mu_);
+  // IDs in the order of submission.
   std::deque<std::string> order_ ABSL_GUARDED_BY(mu_);
+  // IDs in the order of their end: the remembered ones.
+  std::deque<std::string> ended_order_ ABSL_GUARDED_BY(mu_);
+  // By interest ID.
   std::map<std::string, Tie> ties_ ABSL_GUARDED_BY(mu_);
 
-  std::vector<std::thread> workers_;
-  std::thread reaper_;
+  // Held by Stop().
+  Mutex stop_mu_;
+  std::vector<std::thread> workers_ ABSL_GUARDED_BY(stop_mu_);
+  std::thread reaper_ ABSL_GUARDED_BY(stop_mu_);
 };
 
 }  // namespace bottled

@@ -1,0 +1,30 @@
+// Answers from the cache.
+
+#ifndef BOTTLED_JOBS_CACHE_HIT_H_
+#define BOTTLED_JOBS_CACHE_HIT_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "image/digest.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+// The artifact of `key`, if it is there and its file is sound, after noting
+// that it was used now and what `reference` (may be empty) means. A note that
+// cannot be written is only logged.
+absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
+    Index& index, Objects& objects, const Clock& clock, const Digest& key,
+    const std::string& reference);
+
+// Remembers what `reference` means; empty is fine. Failures are only logged.
+void NoteReference(Index& index, const Clock& clock,
+                   const std::string& reference, const Digest& key);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_JOBS_CACHE_HIT_H_

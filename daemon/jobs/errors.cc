@@ -1,0 +1,164 @@
+#include "jobs/errors.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "fmt/format.h"
+
+namespace bottled {
+namespace {
+
+using Code = absl::StatusCode;
+
+constexpr size_t kMaxName = 512;
+
+}  // namespace
+
+absl::Status JobNotFound(const std::string& id) {
+  return MakeError(Code::kNotFound, "JOB_NOT_FOUND",
+                   fmt::format("There is no job \"{}\"", Printable(id, 64)),
+                   "List the jobs with: bottlectl jobs --all");
+}
+
+absl::Status InterestNotFound(const std::string& job_id) {
+  return MakeError(
+      Code::kNotFound, "INTEREST_NOT_FOUND",
+      fmt::format("This caller no longer waits for job {}", job_id),
+      "Nothing has to be done: it was withdrawn before.");
+}
+
+absl::Status JobShared(const std::string& job_id, int callers) {
+  return MakeError(
+      Code::kFailedPrecondition, "JOB_SHARED",
+      fmt::format("{} callers wait for job {}", callers, job_id),
+      fmt::format("To stop it for all of them: bottlectl cancel --force {}",
+                  job_id));
+}
+
+absl::Status TooManyJobs(int max_queued) {
+  return MakeError(Code::kResourceExhausted, "TOO_MANY_JOBS",
+                   fmt::format("{} jobs are waiting already", max_queued),
+                   "Try again when some have ended; see bottlectl jobs.");
+}
+
+absl::Status ShuttingDown() {
+  return MakeError(Code::kUnavailable, "SHUTTING_DOWN",
+                   "The daemon is shutting down and takes no new work",
+                   "Try again; the next call starts a new daemon.");
+}
+
+absl::Status JobCutShort() {
+  return MakeError(Code::kCancelled, "SHUTTING_DOWN",
+                   "The daemon shut down before the job had ended",
+                   "Ask for the artifact again.");
+}
+
+absl::Status JobCancelledByForce() {
+  return MakeError(Code::kCancelled, "CANCELLED",
+                   "The job was stopped for everybody who waited for it", "");
+}
+
+absl::Status WorkThrew(std::string_view what) {
+  return MakeError(
+      Code::kInternal, "INTERNAL",
+      fmt::format("The job hit an unexpected fault: {}", Printable(what, 512)),
+      "If it happens again, report it with the daemon's log.");
+}
+
+absl::Status ArchiveNotFound(const std::string& path) {
+  return MakeError(
+      Code::kNotFound, "ARCHIVE_NOT_FOUND",
+      fmt::format("There is no file {}", Printable(path, kMaxName)),
+      "Check the path; make an archive with: docker save -o FILE IMAGE");
+}
+
+absl::Status ArchiveNotAFile(const std::string& path) {
+  return MakeError(
+      Code::kInvalidArgument, "ARCHIVE_NOT_A_FILE",
+      fmt::format("{} is not a regular file", Printable(path, kMaxName)),
+      "Give the path of a tar file, or send a stream with: bottlectl pack "
+      "--archive -");
+}
+
+absl::Status ArchiveForbidden(const std::string& path) {
+  return MakeError(
+      Code::kPermissionDenied, "PERMISSION_DENIED",
+      fmt::format("{} may not be read", Printable(path, kMaxName)),
+      "Make the file and its directories readable for the user that runs the "
+      "daemon.");
+}
+
+absl::Status BadArchivePath(const std::string& path) {
+  return MakeError(
+      Code::kInvalidArgument, "BAD_ARCHIVE_PATH",
+      fmt::format("\"{}\" is not an absolute path", Printable(path, kMaxName)),
+      "The daemon does not know the caller's directory: send the "
+      "whole path.");
+}
+
+absl::Status UploadBroken(std::string_view why) {
+  return MakeError(Code::kAborted, "UPLOAD_BROKEN",
+                   fmt::format("The upload broke off: {}", why),
+                   "Send the archive again.");
+}
+
+absl::Status UploadNotFound(const std::string& id) {
+  return MakeError(
+      Code::kNotFound, "UPLOAD_NOT_FOUND",
+      fmt::format("Nobody waits for upload \"{}\"", Printable(id, 64)),
+      "An upload is sent once, while its job lives: ask for it again.");
+}
+
+absl::Status TooManyUploads(int max_waiting) {
+  return MakeError(Code::kResourceExhausted, "TOO_MANY_UPLOADS",
+                   fmt::format("{} uploads are open already", max_waiting),
+                   "Try again when some have ended; see bottlectl jobs.");
+}
+
+absl::Status ContentKeyDiffers(const std::string& reference) {
+  return MakeError(
+      Code::kAborted, "IMAGE_CHANGED",
+      fmt::format("What was read is not the image {} that the engine described",
+                  Printable(reference, kMaxName)),
+      "The image may have been replaced meanwhile: try again.");
+}
+
+absl::Status ArtifactNotFound(const std::string& digest) {
+  return MakeError(
+      Code::kNotFound, "ARTIFACT_NOT_FOUND",
+      fmt::format("There is no artifact {}", Printable(digest, 80)),
+      "List the artifacts with: bottlectl cache ls. A prefix needs at least 6 "
+      "hexadecimal digits.");
+}
+
+absl::Status ArtifactAmbiguous(const std::string& prefix) {
+  return MakeError(
+      Code::kInvalidArgument, "ARTIFACT_AMBIGUOUS",
+      fmt::format("Several artifacts begin with {}", Printable(prefix, 80)),
+      "Give more digits.");
+}
+
+absl::Status ArtifactGone(const Digest& digest) {
+  return MakeError(
+      Code::kNotFound, "ARTIFACT_GONE",
+      fmt::format("The job made {}, which is no longer in the cache",
+                  digest.ToString()),
+      "Ask for the artifact again.");
+}
+
+absl::Status ArtifactDigestDiffers(const Digest& expected,
+                                   const Digest& actual) {
+  return MakeError(Code::kDataLoss, "CHECKSUM_MISMATCH",
+                   fmt::format("The file holds {} instead of {}",
+                               actual.ToString(), expected.ToString()),
+                   "Pack the image again. If it happens twice, check disk and "
+                   "memory.");
+}
+
+absl::Status EntryCountDiffers(int64_t expected, int64_t actual) {
+  return MakeError(Code::kDataLoss, "ENTRY_COUNT_MISMATCH",
+                   fmt::format("The file holds {} entries, the index says {}",
+                               actual, expected),
+                   "Remove the artifact and pack the image again.");
+}
+
+}  // namespace bottled

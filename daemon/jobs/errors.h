@@ -1,0 +1,70 @@
+// The errors of jobs/, one function each. Names and paths that come from
+// callers are made printable here.
+
+#ifndef BOTTLED_JOBS_ERRORS_H_
+#define BOTTLED_JOBS_ERRORS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "image/digest.h"
+
+namespace bottled {
+
+// --- scheduling ----------------------------------------------------------
+
+// JOB_NOT_FOUND
+absl::Status JobNotFound(const std::string& id);
+// INTEREST_NOT_FOUND: the caller's interest in this job is over, or never was.
+absl::Status InterestNotFound(const std::string& job_id);
+// JOB_SHARED: `callers` want it, so one of them may not stop it without force.
+absl::Status JobShared(const std::string& job_id, int callers);
+// TOO_MANY_JOBS
+absl::Status TooManyJobs(int max_queued);
+// SHUTTING_DOWN, code UNAVAILABLE: the daemon takes no new work.
+absl::Status ShuttingDown();
+// SHUTTING_DOWN, code CANCELLED: how a job ends that the drain cut short.
+absl::Status JobCutShort();
+// CANCELLED: somebody stopped the job for everybody.
+absl::Status JobCancelledByForce();
+// INTERNAL: the work threw.
+absl::Status WorkThrew(std::string_view what);
+
+// --- sources -------------------------------------------------------------
+
+// ARCHIVE_NOT_FOUND
+absl::Status ArchiveNotFound(const std::string& path);
+// ARCHIVE_NOT_A_FILE
+absl::Status ArchiveNotAFile(const std::string& path);
+// PERMISSION_DENIED
+absl::Status ArchiveForbidden(const std::string& path);
+// BAD_ARCHIVE_PATH: not absolute, or with a NUL byte.
+absl::Status BadArchivePath(const std::string& path);
+// UPLOAD_BROKEN
+absl::Status UploadBroken(std::string_view why);
+// UPLOAD_NOT_FOUND
+absl::Status UploadNotFound(const std::string& id);
+// TOO_MANY_UPLOADS
+absl::Status TooManyUploads(int max_waiting);
+
+// --- artifacts -----------------------------------------------------------
+
+// IMAGE_CHANGED: what was read is not what the engine had described.
+absl::Status ContentKeyDiffers(const std::string& reference);
+// ARTIFACT_NOT_FOUND
+absl::Status ArtifactNotFound(const std::string& digest);
+// ARTIFACT_AMBIGUOUS
+absl::Status ArtifactAmbiguous(const std::string& prefix);
+// ARTIFACT_GONE: a job made it, but it is no longer in the cache.
+absl::Status ArtifactGone(const Digest& digest);
+// CHECKSUM_MISMATCH: the file's bytes are not those that its name says.
+absl::Status ArtifactDigestDiffers(const Digest& expected,
+                                   const Digest& actual);
+// ENTRY_COUNT_MISMATCH: the file is whole, but its row says otherwise.
+absl::Status EntryCountDiffers(int64_t expected, int64_t actual);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_JOBS_ERRORS_H_

@@ -1,0 +1,197 @@
+#include "jobs/job.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace bottled {
+namespace {
+
+JobState StateFor(const absl::Status& status) {
+  if (status.ok()) {
+    return JobState::kSucceeded;
+  }
+  if (status.code() == absl::StatusCode::kCancelled) {
+    return JobState::kCancelled;
+  }
+  return HasReason(status, "INTERRUPTED") ? JobState::kInterrupted
+                                          : JobState::kFailed;
+}
+
+}  // namespace
+
+bool IsTerminal(JobState state) {
+  switch (state) {
+    case JobState::kQueued:
+    case JobState::kRunning:
+    case JobState::kCancelling:
+      return false;
+    case JobState::kSucceeded:
+    case JobState::kFailed:
+    case JobState::kCancelled:
+    case JobState::kInterrupted:
+      return true;
+  }
+  return true;
+}
+
+Job::Job(std::string id, std::string source, std::string flight_key,
+         const Clock& clock)
+    : id_(std::move(id)),
+      source_(std::move(source)),
+      flight_key_(std::move(flight_key)),
+      events_(clock),
+      created_ms_(clock.NowMs()) {}
+
+std::shared_ptr<Job> Job::FromPast(const JobSnapshot& past,
+                                   const Clock& clock) {
+  auto job = std::make_shared<Job>(past.id, past.source, "", clock);
+  {
+    MutexLock lock(job->mu_);
+    job->content_key_ = past.content_key;
+    job->created_ms_ = past.created_ms;
+    job->started_ms_ = past.started_ms;
+  }
+  job->Finish({.status = past.status, .artifact = past.artifact},
+              past.finished_ms);
+  {
+    // The row knows the state better than the error's text does.
+    MutexLock lock(job->mu_);
+    job->state_ = past.state;
+  }
+  return job;
+}
+
+CancelToken Job::token() {
+  MutexLock lock(mu_);
+  if (IsTerminal(state_)) {
+    return CancelToken();
+  }
+  if (!cancel_.has_value()) {
+    cancel_.emplace();
+    if (state_ == JobState::kCancelling) {
+      cancel_->Cancel();
+    }
+  }
+  return cancel_->token();
+}
+
+void Job::CancelLocked(const absl::Status& why) {
+  interests_.clear();
+  if (state_ != JobState::kQueued && state_ != JobState::kRunning) {
+    return;
+  }
+  state_ = JobState::kCancelling;
+  cancel_reason_ = why;
+  if (cancel_.has_value()) {
+    cancel_->Cancel();
+  }
+}
+
+bool Job::AddInterest(const std::string& interest_id) {
+  MutexLock lock(mu_);
+  if (state_ != JobState::kQueued && state_ != JobState::kRunning) {
+    return false;
+  }
+  interests_.insert(interest_id);
+  return true;
+}
+
+bool Job::RemoveInterest(const std::string& interest_id) {
+  MutexLock lock(mu_);
+  if (interests_.erase(interest_id) == 0) {
+    return false;
+  }
+  if (interests_.empty()) {
+    CancelLocked(CancelledError());
+  }
+  return true;
+}
+
+bool Job::HasInterest(const std::string& interest_id) const {
+  MutexLock lock(mu_);
+  return interests_.contains(interest_id);
+}
+
+int Job::interest_count() const {
+  MutexLock lock(mu_);
+  return static_cast<int>(interests_.size());
+}
+
+void Job::ForceCancel(const absl::Status& why) {
+  MutexLock lock(mu_);
+  CancelLocked(why);
+}
+
+int Job::CancelUnlessShared(const absl::Status& why) {
+  MutexLock lock(mu_);
+  if (interests_.size() > 1) {
+    return static_cast<int>(interests_.size());
+  }
+  CancelLocked(why);
+  return 0;
+}
+
+absl::Status Job::cancel_reason() const {
+  MutexLock lock(mu_);
+  return cancel_reason_;
+}
+
+bool Job::MarkRunning(int64_t now_ms) {
+  MutexLock lock(mu_);
+  if (state_ != JobState::kQueued) {
+    return false;
+  }
+  state_ = JobState::kRunning;
+  started_ms_ = now_ms;
+  return true;
+}
+
+void Job::SetContentKey(const Digest& key) {
+  MutexLock lock(mu_);
+  content_key_ = key;
+}
+
+void Job::Finish(Finished finished, int64_t now_ms) {
+  {
+    MutexLock lock(mu_);
+    if (IsTerminal(state_)) {
+      return;
+    }
+    state_ = StateFor(finished.status);
+    finished_ms_ = now_ms;
+    status_ = finished.status;
+    artifact_ = finished.artifact;
+    interests_.clear();
+    cancel_.reset();
+  }
+  events_.Finish(std::move(finished));
+}
+
+JobState Job::state() const {
+  MutexLock lock(mu_);
+  return state_;
+}
+
+JobSnapshot Job::Snapshot() const {
+  JobSnapshot snapshot;
+  snapshot.id = id_;
+  snapshot.source = source_;
+  {
+    MutexLock lock(mu_);
+    snapshot.state = state_;
+    snapshot.content_key = content_key_;
+    snapshot.created_ms = created_ms_;
+    snapshot.started_ms = started_ms_;
+    snapshot.finished_ms = finished_ms_;
+    snapshot.interest_count = static_cast<int>(interests_.size());
+    snapshot.status = status_;
+    snapshot.artifact = artifact_;
+  }
+  snapshot.stage = events_.stage();
+  snapshot.last_seq = events_.last_seq();
+  snapshot.progress = events_.progress();
+  return snapshot;
+}
+
+}  // namespace bottled

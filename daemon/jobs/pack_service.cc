@@ -1,0 +1,216 @@
+#include "jobs/pack_service.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "fmt/format.h"
+#include "image/platform.h"
+#include "image/reference.h"
+#include "jobs/cache_hit.h"
+#include "jobs/errors.h"
+#include "jobs/file_source.h"
+#include "pack/native_packer.h"
+
+namespace bottled {
+namespace {
+
+// One spelling per image, so that a reference's history is one: docker's own
+// short form. IDs stay as they are.
+absl::StatusOr<std::string> NormalizedReference(const std::string& text) {
+  if (LooksLikeImageId(text)) {
+    return text;
+  }
+  ASSIGN_OR_RETURN(const Reference reference, ParseNormalizedReference(text));
+  return reference.Familiar();
+}
+
+std::string FileFlightKey(const ArchiveIdentity& file,
+                          const PackOptions& options) {
+  return fmt::format("file:{}:{}:{}:{}:{}:{}:{}", file.device, file.inode,
+                     file.size, file.mtime_ns, file.ctime_ns, file.reference,
+                     ArchiveOptionsJson(options));
+}
+
+}  // namespace
+
+absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
+                                             const CancelToken& cancel) {
+  RETURN_IF_ERROR(ValidatePackOptions(spec.options));
+  if (const auto* image = std::get_if<ImageSource>(&spec.source)) {
+    return PackImage(spec, *image, cancel);
+  }
+  if (const auto* file = std::get_if<ArchiveFileSource>(&spec.source)) {
+    return PackArchive(spec, *file);
+  }
+  return PackUpload(spec, std::get<UploadedSource>(spec.source));
+}
+
+PipelineInput PackService::MakeInput(const PackSpec& spec,
+                                     const std::string& reference) const {
+  PipelineInput input;
+  input.archive.platform = HostPlatform();
+  input.archive.limits = options_.limits;
+  input.pack = spec.options;
+  input.reference = reference;
+  input.force = spec.force;
+  return input;
+}
+
+absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,
+                                              const std::string& flight_key,
+                                              const std::string& source,
+                                              PipelineInput input) {
+  const PipelineDeps deps{.index = deps_.index,
+                          .objects = deps_.objects,
+                          .clock = deps_.clock,
+                          .packer_threads = options_.packer_threads};
+  const Digest key = input.expected_key;
+  ASSIGN_OR_RETURN(const Scheduler::Submission submission,
+                   deps_.scheduler.Submit(
+                       flight_key, key, source, spec.tied,
+                       [&deps, &input]() -> Scheduler::Work {
+                         return [deps,
+                                 taken = std::move(input)](Job& job) mutable {
+                           return RunPackPipeline(deps, std::move(taken), job);
+                         };
+                       }));
+  PackAnswer answer;
+  answer.job = submission.job;
+  answer.interest_id = submission.interest_id;
+  return answer;
+}
+
+std::string PackService::MissReason(const PackSpec& spec, const Digest& key,
+                                    const std::string& reference) {
+  if (spec.force) {
+    return "FORCED";
+  }
+  if (key.empty()) {
+    return "UNSEEN_ARCHIVE";
+  }
+  absl::StatusOr<std::string> reason = deps_.index.MissReason(key, reference);
+  if (!reason.ok()) {
+    Log("jobs")->warn("cannot say why {} is not cached: {}", key.ToString(),
+                      std::string(reason.status().message()));
+    return "";
+  }
+  return *std::move(reason);
+}
+
+absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
+                                                  const ImageSource& source,
+                                                  const CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const std::string reference,
+                   NormalizedReference(source.reference));
+  const std::shared_ptr<EngineClient> engine = deps_.engines.Get(source.engine);
+  const Platform platform = HostPlatform();
+  ASSIGN_OR_RETURN(const EngineImage image,
+                   engine->InspectImage(reference, platform, cancel));
+  const Digest key = ContentKey(
+      ContentKeyInputs(image.config, spec.options, NativePackerName()));
+  if (!spec.force) {
+    ASSIGN_OR_RETURN(
+        std::optional<ArtifactRecord> cached,
+        FindCached(deps_.index, deps_.objects, deps_.clock, key, reference));
+    if (cached.has_value()) {
+      PackAnswer answer;
+      answer.artifact = *std::move(cached);
+      return answer;
+    }
+  }
+  const std::string miss_reason = MissReason(spec, key, reference);
+  PipelineInput input = MakeInput(spec, reference);
+  input.open = [engine, id = image.id, platform](const CancelToken& token) {
+    return engine->SaveImage(id, platform, token);
+  };
+  input.archive.expected_diff_ids = image.config.diff_ids;
+  input.archive.expected_id = image.id;
+  input.expected_key = key;
+  input.size_estimate = image.size_estimate;
+  ASSIGN_OR_RETURN(PackAnswer answer,
+                   Start(spec, key.hex(), reference, std::move(input)));
+  answer.miss_reason = miss_reason;
+  return answer;
+}
+
+absl::StatusOr<PackAnswer> PackService::PackArchive(
+    const PackSpec& spec, const ArchiveFileSource& source) {
+  if (source.path.empty() || source.path.front() != '/' ||
+      source.path.find('\0') != std::string::npos) {
+    return BadArchivePath(source.path);
+  }
+  if (!source.reference.empty()) {
+    RETURN_IF_ERROR(ParseNormalizedReference(source.reference).status());
+  }
+  ASSIGN_OR_RETURN(const ArchiveIdentity file,
+                   IdentifyArchive(source.path, source.reference));
+  ASSIGN_OR_RETURN(
+      const std::optional<Digest> key,
+      deps_.index.FindArchive(file, ArchiveOptionsJson(spec.options)));
+  const std::string& name =
+      source.reference.empty() ? source.path : source.reference;
+  if (key.has_value() && !spec.force) {
+    ASSIGN_OR_RETURN(
+        std::optional<ArtifactRecord> cached,
+        FindCached(deps_.index, deps_.objects, deps_.clock, *key, name));
+    if (cached.has_value()) {
+      PackAnswer answer;
+      answer.artifact = *std::move(cached);
+      return answer;
+    }
+  }
+  const std::string miss_reason =
+      MissReason(spec, key.value_or(Digest()), name);
+  PipelineInput input = MakeInput(spec, name);
+  const auto opened = std::make_shared<std::optional<ArchiveIdentity>>();
+  input.open = [opened, source](const CancelToken& token)
+      -> absl::StatusOr<std::unique_ptr<ByteSource>> {
+    ASSIGN_OR_RETURN(std::unique_ptr<FileSource> archive,
+                     FileSource::Open(source.path, source.reference, token));
+    *opened = archive->identity();
+    return archive;
+  };
+  input.identify_archive = [opened,
+                            source]() -> std::optional<ArchiveIdentity> {
+    const absl::StatusOr<ArchiveIdentity> now =
+        IdentifyArchive(source.path, source.reference);
+    return now.ok() && opened->has_value() && SameFile(*now, **opened)
+               ? *opened
+               : std::nullopt;
+  };
+  input.one_shot = true;
+  input.archive.reference = source.reference;
+  input.size_estimate = file.size;
+  input.size_is_exact = true;
+  ASSIGN_OR_RETURN(PackAnswer answer,
+                   Start(spec, FileFlightKey(file, spec.options), source.path,
+                         std::move(input)));
+  answer.miss_reason = miss_reason;
+  return answer;
+}
+
+absl::StatusOr<PackAnswer> PackService::PackUpload(
+    const PackSpec& spec, const UploadedSource& source) {
+  if (!source.reference.empty()) {
+    RETURN_IF_ERROR(ParseNormalizedReference(source.reference).status());
+  }
+  ASSIGN_OR_RETURN(const Uploads::Upload upload,
+                   deps_.uploads.Create(options_.upload_timeout));
+  const std::string& name =
+      source.reference.empty() ? source.name : source.reference;
+  PipelineInput input = MakeInput(spec, name);
+  input.open = [reader = upload.reader](const CancelToken& token)
+      -> absl::StatusOr<std::unique_ptr<ByteSource>> {
+    return reader->Open(token);
+  };
+  input.one_shot = true;
+  input.archive.reference = source.reference;
+  ASSIGN_OR_RETURN(PackAnswer answer, Start(spec, "upload:" + upload.id,
+                                            source.name, std::move(input)));
+  answer.upload_id = upload.id;
+  answer.miss_reason = MissReason(spec, Digest(), name);
+  return answer;
+}
+
+}  // namespace bottled

@@ -1,0 +1,103 @@
+// The part of PackService that deals with artifacts that are there.
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "jobs/errors.h"
+#include "jobs/pack_service.h"
+
+namespace bottled {
+namespace {
+
+constexpr size_t kMinPrefix = 6;
+constexpr size_t kHexDigits = 64;
+constexpr std::string_view kAlgorithm = "sha256:";
+
+bool IsLowerHex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  });
+}
+
+// Damage that reading again would not mend, as opposed to an I/O error or a
+// cancellation.
+bool IsDamage(const absl::Status& status) {
+  return HasReason(status, "SIDECAR_INVALID") ||
+         HasReason(status, "CHECKSUM_MISMATCH");
+}
+
+}  // namespace
+
+absl::StatusOr<ArtifactRecord> PackService::FindArtifact(
+    const std::string& digest) {
+  std::string_view hex = digest;
+  if (hex.starts_with(kAlgorithm)) {
+    hex.remove_prefix(kAlgorithm.size());
+  }
+  if (hex.size() < kMinPrefix || hex.size() > kHexDigits || !IsLowerHex(hex)) {
+    return ArtifactNotFound(digest);
+  }
+  ASSIGN_OR_RETURN(const std::vector<Digest> found,
+                   deps_.index.FindByPrefix(hex, 2));
+  if (found.size() > 1) {
+    return ArtifactAmbiguous(digest);
+  }
+  if (!found.empty()) {
+    ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record,
+                     deps_.index.FindByDigest(found.front()));
+    if (record.has_value()) {
+      return *std::move(record);
+    }
+  }
+  return ArtifactNotFound(digest);
+}
+
+absl::StatusOr<ArtifactRecord> PackService::RemoveArtifact(
+    const std::string& digest) {
+  ASSIGN_OR_RETURN(ArtifactRecord record, FindArtifact(digest));
+  RETURN_IF_ERROR(deps_.objects.Remove(record));
+  return record;
+}
+
+absl::StatusOr<PackService::Verified> PackService::Verify(
+    const std::string& digest, VerifyDepth depth, const CancelToken& cancel) {
+  Verified verified;
+  ASSIGN_OR_RETURN(verified.record, FindArtifact(digest));
+  const ArtifactRecord& record = verified.record;
+  const absl::StatusOr<Fd> file = deps_.objects.OpenObject(record);
+  if (!file.ok()) {
+    verified.problem = file.status();
+    return verified;
+  }
+  absl::StatusOr<SidecarReport> report =
+      VerifySidecar(file->get(), depth, cancel, [](int64_t) {});
+  RETURN_IF_ERROR(cancel.Check());
+  if (!report.ok()) {
+    verified.problem = report.status();
+  } else {
+    verified.report = *std::move(report);
+    if (verified.report.digest != record.digest) {
+      verified.problem =
+          ArtifactDigestDiffers(record.digest, verified.report.digest);
+    } else if (depth == VerifyDepth::kDeep &&
+               verified.report.entry_count != record.entry_count) {
+      verified.problem =
+          EntryCountDiffers(record.entry_count, verified.report.entry_count);
+    }
+  }
+  if (IsDamage(verified.problem)) {
+    const absl::Status moved = deps_.objects.Quarantine(
+        record, std::string(verified.problem.message()));
+    verified.quarantined = moved.ok();
+    if (!moved.ok()) {
+      Log("jobs")->error("cannot move {} to quarantine: {}",
+                         record.digest.ToString(),
+                         std::string(moved.message()));
+    }
+  }
+  return verified;
+}
+
+}  // namespace bottled

@@ -1,0 +1,208 @@
+// The part of the scheduler that runs and ends jobs.
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "jobs/errors.h"
+#include "jobs/failure_json.h"
+#include "jobs/scheduler.h"
+
+namespace bottled {
+namespace {
+
+// Lines that travel with an error (proto Failure.log_tail).
+constexpr size_t kLogTailLines = 20;
+// How often old rows are trimmed, counted in jobs.
+constexpr int64_t kTrimEvery = 100;
+
+void LogFailure(const Job& job, const char* what, const absl::Status& status) {
+  if (!status.ok()) {
+    Log("jobs")->warn("job {}: {}: {}", job.id(), what,
+                      std::string(status.message()));
+  }
+}
+
+// The boundary that no exception passes: a job that ran out of memory must not
+// end the daemon.
+absl::StatusOr<ArtifactRecord> Invoke(Scheduler::Work& work, Job& job) {
+  try {
+    return work(job);
+  } catch (const std::exception& e) {
+    return WorkThrew(e.what());
+  } catch (...) {
+    return WorkThrew("an exception of an unknown type");
+  }
+}
+
+absl::Status WithJobDetail(const Job& job, const absl::Status& status) {
+  ErrorDetail detail = GetErrorDetail(status);
+  detail.stage = StageName(job.events().stage());
+  detail.log_tail = job.events().LogTail(kLogTailLines);
+  return WithDetail(status, detail);
+}
+
+Finished ToFinished(const Job& job, absl::StatusOr<ArtifactRecord> result) {
+  if (result.ok()) {
+    return {.status = absl::OkStatus(), .artifact = *std::move(result)};
+  }
+  // Work that is cut off may fail in many ways; what counts is why it was.
+  const absl::Status cancelled = job.cancel_reason();
+  return {.status =
+              WithJobDetail(job, cancelled.ok() ? result.status() : cancelled),
+          .artifact = {}};
+}
+
+}  // namespace
+
+std::deque<Scheduler::Queued>::iterator Scheduler::NextRunnable() {
+  auto it = queue_.begin();
+  while (it != queue_.end() && running_keys_.contains(it->job->flight_key())) {
+    ++it;
+  }
+  return it;
+}
+
+void Scheduler::RunWorker() {
+  while (true) {
+    Queued next;
+    {
+      MutexLock lock(mu_);
+      auto it = NextRunnable();
+      while (!stopping_ && it == queue_.end()) {
+        changed_.Wait(mu_);
+        it = NextRunnable();
+      }
+      if (stopping_) {
+        return;
+      }
+      next = std::move(*it);
+      queue_.erase(it);
+      --waiting_;
+      running_keys_.insert(next.job->flight_key());
+    }
+    RunJob(std::move(next));
+  }
+}
+
+void Scheduler::RunJob(Queued next) {
+  Job& job = *next.job;
+  const int64_t now_ms = clock_.NowMs();
+  const bool runs = job.MarkRunning(now_ms);
+  if (runs) {
+    LogFailure(job, "cannot note its start",
+               index_.MarkRunning(job.id(), now_ms));
+    if (const Digest key = job.Snapshot().content_key; !key.empty()) {
+      LogFailure(job, "cannot note its key", index_.SetJobKey(job.id(), key));
+    }
+  }
+  absl::StatusOr<ArtifactRecord> result =
+      runs ? Invoke(next.work, job) : job.cancel_reason();
+  next.work = nullptr;
+  EndJob(next.job, std::move(result));
+  bool trim = false;
+  {
+    MutexLock lock(mu_);
+    running_keys_.erase(job.flight_key());
+    trim = ended_++ % kTrimEvery == 0;
+    changed_.NotifyAll();
+  }
+  if (trim) {
+    LogFailure(job, "cannot trim old jobs", index_.TrimJobs(clock_.NowMs()));
+  }
+}
+
+void Scheduler::EndJob(const std::shared_ptr<Job>& job,
+                       absl::StatusOr<ArtifactRecord> result) {
+  Finished finished = ToFinished(*job, std::move(result));
+  if (!finished.status.ok()) {
+    Log("jobs")->info("job {} ({}) ended: {}: {}", job->id(), job->source(),
+                      GetErrorDetail(finished.status).reason,
+                      std::string(finished.status.message()));
+  }
+  EndRow(*job, finished);
+  job->Finish(std::move(finished), clock_.NowMs());
+  MutexLock lock(mu_);
+  Forget(job);
+  --active_;
+  changed_.NotifyAll();
+}
+
+void Scheduler::EndRow(const Job& job, const Finished& finished) {
+  const absl::StatusOr<std::optional<JobRecord>> row = index_.FindJob(job.id());
+  // Publication ends the row itself; a job whose insertion failed has none.
+  if (row.ok() && (!row->has_value() || (*row)->finished_ms != 0)) {
+    return;
+  }
+  JobRowState state = JobRowState::kFailed;
+  if (finished.status.ok()) {
+    state = JobRowState::kSucceeded;
+  } else if (finished.status.code() == absl::StatusCode::kCancelled) {
+    state = JobRowState::kCancelled;
+  }
+  LogFailure(job, "cannot note its end",
+             index_.FinishJob(
+                 job.id(), state, finished.artifact.digest,
+                 finished.status.ok() ? "" : EncodeFailure(finished.status),
+                 clock_.NowMs()));
+}
+
+void Scheduler::Forget(const std::shared_ptr<Job>& job) {
+  const auto flight = flights_.find(job->flight_key());
+  if (flight != flights_.end() && flight->second == job) {
+    flights_.erase(flight);
+  }
+  std::erase_if(ties_,
+                [&job](const auto& tie) { return tie.second.job == job; });
+  ended_order_.push_back(job->id());
+  while (static_cast<int>(ended_order_.size()) > options_.max_remembered) {
+    const std::string& oldest = ended_order_.front();
+    jobs_.erase(oldest);
+    order_.erase(std::find(order_.begin(), order_.end(), oldest));
+    ended_order_.pop_front();
+  }
+}
+
+void Scheduler::Stop(std::chrono::milliseconds grace) {
+  MutexLock stop_lock(stop_mu_);
+  std::deque<Queued> dropped;
+  {
+    MutexLock lock(mu_);
+    stopping_ = true;
+    dropped.swap(queue_);
+    waiting_ -= static_cast<int>(dropped.size());
+    changed_.NotifyAll();
+  }
+  for (Queued& entry : dropped) {
+    entry.job->ForceCancel(JobCutShort());
+    entry.work = nullptr;
+    EndJob(entry.job, JobCutShort());
+  }
+  std::vector<std::shared_ptr<Job>> left;
+  {
+    MutexLock lock(mu_);
+    const auto deadline = std::chrono::steady_clock::now() + grace;
+    while (active_ > 0 && std::chrono::steady_clock::now() < deadline) {
+      changed_.WaitFor(mu_, deadline - std::chrono::steady_clock::now());
+    }
+    for (const auto& [id, job] : jobs_) {
+      left.push_back(job);
+    }
+  }
+  for (const std::shared_ptr<Job>& job : left) {
+    job->ForceCancel(JobCutShort());  // no effect on those that ended
+  }
+  for (std::thread& worker : workers_) {
+    worker.join();
+  }
+  workers_.clear();
+  if (reaper_.joinable()) {
+    reaper_.join();
+  }
+}
+
+}  // namespace bottled
