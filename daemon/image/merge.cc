@@ -7,7 +7,7 @@
 
 #include "base/status_macros.h"
 #include "fmt/format.h"
-#include "image/merge_errors.h"
+#include "image/errors.h"
 #include "image/merge_tree.h"
 #include "image/symlink.h"
 
@@ -239,7 +239,7 @@ absl::StatusOr<MergedTree> MergeLayers(
   }
   MergedTree merged = Planner(tree, layers).Plan();
   if (merged.entry_count > limits.max_entries) {
-    return TreeTooLargeError(limits.max_entries);
+    return ImageTooLarge(fmt::format("{} entries", limits.max_entries));
   }
   return merged;
 }

@@ -6,7 +6,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
-#include "image/merge_errors.h"
+#include "image/errors.h"
 
 namespace bottled {
 namespace {
@@ -127,12 +127,12 @@ absl::Status MergeTree::AddLink(Ref ref, Id parent, std::string_view name) {
   const Id target =
       target_parent == kNone ? kNone : Find(target_parent, target_name);
   if (target == kNone) {
-    return UnmergeableError(
+    return LayerInvalid(
         fmt::format("the hard link {} leads to {}, which does not exist",
                     Printable(link.path), Printable(link.link)));
   }
   if (nodes_[target].is_directory()) {
-    return UnmergeableError(
+    return LayerInvalid(
         fmt::format("the hard link {} leads to {}, which is a directory",
                     Printable(link.path), Printable(link.link)));
   }
@@ -145,7 +145,7 @@ absl::Status MergeTree::AddLink(Ref ref, Id parent, std::string_view name) {
     Remove(old);
   }
   if (nodes_[target].link == kNone) {
-    return UnmergeableError(
+    return LayerInvalid(
         fmt::format("the hard link {} replaces the directory of its target {}",
                     Printable(link.path), Printable(link.link)));
   }
@@ -198,7 +198,7 @@ absl::StatusOr<MergeTree::Id> MergeTree::ResolveDirectory(std::string_view path,
           return kNone;
         }
         if (++links > kMaxLinks) {
-          return UnmergeableError(
+          return LayerInvalid(
               fmt::format("more than {} symbolic links on the path {}",
                           kMaxLinks, Printable(path)));
         }
@@ -216,7 +216,7 @@ absl::StatusOr<MergeTree::Id> MergeTree::ResolveDirectory(std::string_view path,
       Remove(child);
     }
     if (++implied_directories_ > limits_.max_entries) {
-      return TreeTooLargeError(limits_.max_entries);
+      return ImageTooLarge(fmt::format("{} entries", limits_.max_entries));
     }
     ASSIGN_OR_RETURN(current, NewDirectory(current, component, Ref{}));
   }
@@ -237,7 +237,7 @@ absl::StatusOr<MergeTree::Id> MergeTree::NewNode(Id parent,
   const size_t slash = parent == kRoot ? 0 : 1;
   const size_t path_bytes = nodes_[parent].path_bytes + slash + name.size();
   if (path_bytes > kMaxPathBytes) {
-    return UnmergeableError(fmt::format(
+    return LayerInvalid(fmt::format(
         "the path of {} is longer than {} bytes once symbolic links are "
         "followed",
         Printable(name), kMaxPathBytes));

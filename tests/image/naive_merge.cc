@@ -111,12 +111,12 @@ class Model {
   }
 
   Resolved Resolve(const std::vector<std::string>& parts, Mode mode) {
-    std::deque<std::string> todo(parts.begin(), parts.end());
+    std::deque<std::string> ahead(parts.begin(), parts.end());
     std::string at;
     int links = 0;
-    while (!todo.empty()) {
-      const std::string part = todo.front();
-      todo.pop_front();
+    while (!ahead.empty()) {
+      const std::string part = ahead.front();
+      ahead.pop_front();
       if (part.empty() || part == ".") {
         continue;
       }
@@ -138,7 +138,7 @@ class Model {
         }
         const std::string target = found->second->entry.link;
         const std::vector<std::string> more = Split(target);
-        todo.insert(todo.begin(), more.begin(), more.end());
+        ahead.insert(ahead.begin(), more.begin(), more.end());
         if (target[0] == '/') {
           at = "";
         }
