@@ -19,14 +19,14 @@ namespace bottled {
 
 // The fields of one header block. Numbers that do not fit become base-256.
 struct RawHeader {
-  std::string name;
+  std::string name = {};
   char type = '0';
   int64_t mode = 0644;
   int64_t uid = 0;
   int64_t gid = 0;
   int64_t size = 0;
   int64_t mtime = 1700000000;
-  std::string link;
+  std::string link = {};
   int64_t device_major = 0;
   int64_t device_minor = 0;
 };
