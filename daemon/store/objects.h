@@ -9,10 +9,12 @@
 //   4. fsync obj/<aa> and the stage directory
 //   5. artifact row, key and job → succeeded (one transaction, FULL)
 //   6. only then does anybody hear of it
-// Afterwards nobody links, renames, chmods or touches the file: smolvm remembers
-// an artifact by device, inode and ctime.
+// Afterwards nobody links, renames, chmods or touches the file: smolvm
+// remembers an artifact by device, inode and ctime.
 //
-// Removal: row first, then rename to trash/, fsync, unlink. Thread-safe.
+// Removal: row first, then rename to trash/, fsync, unlink. Quarantine: file
+// first, as a row without a file is never served. Thread-safe: two threads
+// that change the files of one digest take turns.
 
 #ifndef BOTTLED_STORE_OBJECTS_H_
 #define BOTTLED_STORE_OBJECTS_H_
@@ -27,6 +29,7 @@
 #include "base/clock.h"
 #include "platform/fd.h"
 #include "platform/places.h"
+#include "store/digest_locks.h"
 #include "store/index.h"
 #include "store/records.h"
 
@@ -38,26 +41,39 @@ class Objects {
   // "renamed", "dirs_synced", "committed"); tests stop the process there.
   using StepHook = std::function<void(std::string_view step)>;
 
-  // Creates the cache directories, 0700, and refuses unsafe ones.
+  // Creates the cache directories, 0700, and refuses unsafe ones (reason
+  // UNSAFE_DIRECTORY).
   static absl::StatusOr<std::unique_ptr<Objects>> Open(const Places& places,
                                                        Index& index,
                                                        const Clock& clock);
 
+  // Before other threads use the object.
   void set_step_hook(StepHook hook) { step_hook_ = std::move(hook); }
 
   // A private, empty directory stage/<job_id>. Anything left there is removed.
+  // The id becomes a name on disk: letters, digits, '-' and '_' only.
   absl::StatusOr<std::filesystem::path> MakeStage(const std::string& job_id);
   // Removes it; errors are logged, recovery removes the rest at next start.
   void RemoveStage(const std::string& job_id);
 
   // Publishes `file`, which lies in the job's stage directory and is complete;
   // its bytes hash to record.digest, by the writer's word. Fills device, inode,
-  // mtime and created_ms, and returns the record as stored. When the object is
-  // there already it is verified in full and kept, or quarantined and replaced.
-  // `job_id` may not be empty.
+  // mtime, created_ms and last_used_ms, and returns the record as stored. When
+  // the object is there already it is verified in full and kept, or quarantined
+  // and replaced. `job_id` may not be empty. Blocks for the fsync of the file.
+  //
+  // Reasons: BAD_STAGED_FILE, JOB_NOT_OPEN, NO_SPACE, INDEX_DEGRADED, IO_ERROR.
+  // After an error nothing is published, unless the error is INDEX_DEGRADED's
+  // cause: recovery finishes or undoes the publication then.
   absl::StatusOr<ArtifactRecord> Publish(const std::string& job_id,
                                          const std::filesystem::path& file,
                                          ArtifactRecord record);
+
+  // Steps 3 to 5 for a job that is publishing already; for recovery. What is
+  // staged or in obj/ is verified in full first. Reason ARTIFACT_MISSING when
+  // neither place has the bytes.
+  absl::StatusOr<ArtifactRecord> ResumePublish(const std::string& job_id,
+                                               ArtifactRecord record);
 
   // The artifact of a key, if there is one and its file is still the one that
   // was published: a regular file of ours with the recorded device, inode, size
@@ -65,11 +81,15 @@ class Objects {
   // row go (MISSING) or the file move to quarantine, and the result nullopt.
   absl::StatusOr<std::optional<ArtifactRecord>> Lookup(const Digest& key);
 
-  // Opens a published file for reading, with the checks of Lookup().
-  absl::StatusOr<Fd> OpenObject(const ArtifactRecord& record);
+  // Opens a published file for reading, with the checks of Lookup(), but
+  // changes nothing. Reasons ARTIFACT_MISSING, ARTIFACT_DAMAGED, and those of
+  // reading, which say nothing about the file.
+  absl::StatusOr<Fd> OpenObject(const ArtifactRecord& record) const;
 
+  // Blocks for the unlink, which takes long for large files on some systems.
   absl::Status Remove(const ArtifactRecord& record);
-  // Moves the file to quarantine/ and deletes the row. `why` goes to the log.
+  // Moves the file, whatever it is, to quarantine/ and deletes the row, if
+  // there is one. `why` goes to the log.
   absl::Status Quarantine(const ArtifactRecord& record, std::string_view why);
 
   std::filesystem::path Path(const ArtifactRecord& record) const;
@@ -78,14 +98,38 @@ class Objects {
   Objects(const Places& places, Index& index, const Clock& clock)
       : places_(places), index_(index), clock_(clock) {}
 
-  absl::Status CheckFile(int fd, const ArtifactRecord& record) const;
   void Step(std::string_view step) const;
+
+  // Step 1: checks, modes, fsync. `file` becomes <stage>/<hex>.smolmachine.
+  absl::Status PrepareStage(const std::string& job_id,
+                            const std::filesystem::path& file,
+                            const ArtifactRecord& record) const;
+  absl::Status WriteStagedRecord(const std::string& job_id,
+                                 const ArtifactRecord& record) const;
+  // Steps 3 to 5.
+  absl::StatusOr<ArtifactRecord> MoveIn(const std::string& job_id,
+                                        ArtifactRecord record);
+  // True when obj/ holds these very bytes; other ones go to quarantine.
+  absl::StatusOr<bool> HasGoodObject(const ArtifactRecord& record) const;
+  absl::Status RenameIn(const std::string& job_id,
+                        const ArtifactRecord& record) const;
+  absl::Status RemoveFiles(const ArtifactRecord& record) const;
+  // The files only.
+  absl::Status QuarantineFiles(const Digest& digest,
+                               std::string_view why) const;
+  std::filesystem::path Staged(const std::string& job_id,
+                               const ArtifactRecord& record) const;
+  std::filesystem::path StagedRecord(const std::string& job_id,
+                                     const ArtifactRecord& record) const;
 
   // Constant after construction.
   const Places places_;
   Index& index_;
   const Clock& clock_;
   StepHook step_hook_;
+
+  // Self-synchronised.
+  DigestLocks locks_;
 };
 
 }  // namespace bottled

@@ -50,8 +50,8 @@ enum class JobRowState {
 struct JobRecord {
   std::string id;
   JobRowState state = JobRowState::kQueued;
-  std::string source;   // for a person
-  Digest content_key;   // empty until known
+  std::string source;  // for a person
+  Digest content_key;  // empty until known
   int64_t created_ms = 0;
   int64_t started_ms = 0;   // 0 while queued
   int64_t finished_ms = 0;  // 0 until terminal

@@ -10,14 +10,23 @@
 //   job publishing, staged file only         verified; resumed at the rename
 //   job publishing, neither                  interrupted
 //   row without file                         row goes, reason MISSING
-//   row whose file differs (size, mtime …)   quarantine
+//   row whose file has another size          quarantine
+//   row whose file has another device only   noted: numbers change over a boot
+//   row whose file has another inode, mtime  verified in full; good → noted (a
+//                                            restored backup), bad → quarantine
 //   file in obj/ without row                 record and SHA-256 good → adopted,
 //                                            else quarantine
 //   record in obj/ without file              removed
+//   anything else in obj/<aa>/               quarantine
 //   anything in stage/ and trash/            removed
 //
 // When more than 5 files and more than a tenth of the bytes in obj/ have no row
-// they are reported and left alone: then it is the index that is wrong.
+// they are reported and left alone: then it is the index that is wrong. A new
+// index adopts all of them, whatever their number.
+//
+// A full disk stops none of this: what cannot be written is left for the next
+// start, as a row without a good file is never served. Blocks for the reading
+// of every file that is verified in full. Reasons as Index and platform/file.h.
 
 #ifndef BOTTLED_STORE_RECOVERY_H_
 #define BOTTLED_STORE_RECOVERY_H_
@@ -54,10 +63,6 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
 // Applies the table above. Idempotent; it may itself be killed at any point.
 absl::Status Recover(const Places& places, Index& index, Objects& objects,
                      const Clock& clock, RecoveryReport& report);
-
-// The record beside an object: enough to rebuild its row. Pure.
-std::string EncodeObjectRecord(const ArtifactRecord& record);
-absl::StatusOr<ArtifactRecord> DecodeObjectRecord(std::string_view json);
 
 }  // namespace bottled
 

@@ -24,12 +24,16 @@ struct sqlite3_stmt;
 
 namespace bottled {
 
+// "btld": what `file` and PRAGMA application_id say of our databases.
+inline constexpr int64_t kApplicationId = 0x62746c64;
+
 class Database {
  public:
   // Opens or creates, with the pragmas of a durable single-owner database: WAL,
-  // EXCLUSIVE, synchronous=FULL, foreign keys, STRICT tables' checks. Reasons
+  // EXCLUSIVE, synchronous=FULL, foreign keys, STRICT tables' checks; the write
+  // lock is held from here on. Waits up to 5 s for another holder. Reasons
   // INDEX_CORRUPT (quick_check failed, not a database), INDEX_FOREIGN (another
-  // application's), INDEX_LOCKED, NO_SPACE, IO_ERROR.
+  // application's, left untouched), INDEX_LOCKED, NO_SPACE, IO_ERROR.
   static absl::StatusOr<Database> Open(const std::filesystem::path& path);
 
   Database(Database&& other) noexcept;

@@ -1,0 +1,112 @@
+#include "store/index.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "store/errors.h"
+#include "store/index_state.h"
+#include "store/schema.h"
+
+namespace bottled {
+namespace {
+
+absl::StatusOr<std::string> GetMeta(Connection& c, std::string_view name) {
+  Statement::Use use(c.statements.meta_get);
+  ASSIGN_OR_RETURN(const bool row, use.Bind(name).Step());
+  return row ? use.Text(0) : std::string();
+}
+
+absl::Status SetMeta(Connection& c, std::string_view name,
+                     std::string_view value) {
+  return Statement::Use(c.statements.meta_set).Bind(name).Bind(value).Run();
+}
+
+absl::StatusOr<std::string> EnsureInstanceId(Connection& c) {
+  constexpr std::string_view kName = "instance_id";
+  ASSIGN_OR_RETURN(std::string id, GetMeta(c, kName));
+  if (id.empty()) {
+    id = RandomHex(16);
+    RETURN_IF_ERROR(SetMeta(c, kName, id));
+  }
+  return id;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Index>> Index::Open(
+    const std::filesystem::path& path, const InstanceLock& /*lock*/) {
+  ASSIGN_OR_RETURN(Database db, Database::Open(path));
+  RETURN_IF_ERROR(Migrate(db, Migrations()));
+  absl::StatusOr<Statements> statements = Statements::Prepare(db);
+  if (!statements.ok()) {
+    // The migrations are all there, but not their tables.
+    return HasReason(statements.status(), kIndexError)
+               ? IndexCorruptError(path,
+                                   std::string(statements.status().message()))
+               : statements.status();
+  }
+  Connection connection{.db = std::move(db),
+                        .statements = *std::move(statements)};
+  ASSIGN_OR_RETURN(std::string id, EnsureInstanceId(connection));
+  auto state = std::make_unique<State>(std::move(connection));
+  state->instance_id = std::move(id);
+  return std::unique_ptr<Index>(new Index(std::move(state)));
+}
+
+Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Index::~Index() = default;
+
+const std::string& Index::instance_id() const { return state_->instance_id; }
+
+absl::StatusOr<bool> Index::RebuildPending() {
+  return state_->Read([](Connection& c) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const std::string value, GetMeta(c, "rebuild"));
+    return value == "pending";
+  });
+}
+
+absl::Status Index::SetRebuilt() {
+  return state_->Write(
+      [](Connection& c) { return SetMeta(c, "rebuild", "done"); });
+}
+
+absl::Status Index::State::CheckWritable() {
+  return degraded.ok() ? absl::OkStatus() : IndexDegradedError(degraded);
+}
+
+void Index::State::Note(const absl::Status& status, bool committing) {
+  // A full disk rolls back and says so; what the rows forbid is no fault.
+  const bool harmless = HasReason(status, "NO_SPACE") ||
+                        HasReason(status, kIndexLocked) ||
+                        HasReason(status, kIndexDegraded);
+  const bool fatal = HasReason(status, "IO_ERROR") ||
+                     HasReason(status, kIndexCorrupt) || committing;
+  if (degraded.ok() && fatal && !harmless) {
+    degraded = status;
+    Log("store")->error("the index takes no more writes: {}",
+                        std::string(status.message()));
+  }
+}
+
+void Index::State::Defer(JobEnd end) {
+  MutexLock lock(mu);
+  pending.push_back(std::move(end));
+}
+
+absl::Status Index::State::WritePending() {
+  for (const JobEnd& end : pending) {
+    RETURN_IF_ERROR(WriteJobEnd(connection, end).status());
+  }
+  return absl::OkStatus();
+}
+
+Digest DigestColumn(const Statement::Use& row, int column) {
+  const std::string hex = row.Text(column);
+  return hex.empty() ? Digest() : Digest::FromHex(hex);
+}
+
+}  // namespace bottled

@@ -1,0 +1,111 @@
+// What is behind Index: the connection under its mutex, and the two ways to use
+// it. Private to index*.cc.
+
+#ifndef BOTTLED_STORE_INDEX_STATE_H_
+#define BOTTLED_STORE_INDEX_STATE_H_
+
+#include <deque>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+#include "store/index.h"
+#include "store/sqlite.h"
+#include "store/statements.h"
+
+namespace bottled {
+
+// The end of a job that could not be written because the disk was full.
+struct JobEnd {
+  std::string id;
+  JobRowState state = JobRowState::kFailed;
+  std::string artifact;
+  std::string failure_json;
+  int64_t finished_ms = 0;
+};
+
+// Guarded by Index::State::mu.
+struct Connection {
+  // In this order: statements go before their database.
+  Database db;
+  Statements statements;
+};
+
+struct Index::State {
+  explicit State(Connection open) : connection(std::move(open)) {}
+
+  // Runs `body(Connection&)`, which returns a StatusOr.
+  template <typename Body>
+  auto Read(Body body) {
+    MutexLock lock(mu);
+    auto result = body(connection);
+    if (!result.ok()) {
+      Note(result.status(), /*committing=*/false);
+    }
+    return result;
+  }
+
+  // Runs `body(Connection&)`, which returns a Status, in a transaction.
+  template <typename Body>
+  absl::Status Write(Body body) {
+    MutexLock lock(mu);
+    RETURN_IF_ERROR(CheckWritable());
+    return InTransaction(body);
+  }
+
+  // Remembers the end of a job for the next write.
+  void Defer(JobEnd end);
+
+  std::string instance_id;  // constant after Open()
+
+  Mutex mu;
+  Connection connection ABSL_GUARDED_BY(mu);
+  // Not OK: the reason why nothing is written any more.
+  absl::Status degraded ABSL_GUARDED_BY(mu);
+  std::deque<JobEnd> pending ABSL_GUARDED_BY(mu);
+
+ private:
+  template <typename Body>
+  absl::Status InTransaction(Body& body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+    absl::StatusOr<Transaction> transaction = Transaction::Begin(connection.db);
+    absl::Status status = transaction.status();
+    bool committing = false;
+    if (status.ok()) {
+      status = WritePending();
+    }
+    if (status.ok()) {
+      status = body(connection);
+    }
+    if (status.ok()) {
+      committing = true;
+      status = transaction->Commit();
+    }
+    if (status.ok()) {
+      pending.clear();
+    } else {
+      Note(status, committing);
+    }
+    return status;
+  }
+
+  absl::Status CheckWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Decides whether an error makes the index degraded.
+  void Note(const absl::Status& status, bool committing)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  absl::Status WritePending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+};
+
+// "queued" … "interrupted": the text of a state in the database.
+std::string_view JobStateText(JobRowState state);
+
+// Writes the end of a job; false when the job was not open.
+absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end);
+
+// Digest from a column, "" = empty.
+Digest DigestColumn(const Statement::Use& row, int column);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_INDEX_STATE_H_

@@ -1,0 +1,172 @@
+#include "store/objects.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "platform/file.h"
+#include "store/errors.h"
+#include "store/object_file.h"
+
+namespace bottled {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsJobId(std::string_view id) {
+  return !id.empty() && id.size() <= 128 &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                  (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+         });
+}
+
+bool IsAbsent(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kNotFound;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Objects>> Objects::Open(const Places& places,
+                                                       Index& index,
+                                                       const Clock& clock) {
+  for (const fs::path& dir :
+       {places.cache_dir, places.objects(), places.stage(), places.quarantine(),
+        places.trash()}) {
+    RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  }
+  return std::unique_ptr<Objects>(new Objects(places, index, clock));
+}
+
+absl::StatusOr<fs::path> Objects::MakeStage(const std::string& job_id) {
+  if (!IsJobId(job_id)) {
+    return BadJobIdError(job_id);
+  }
+  fs::path dir = places_.job_stage(job_id);
+  RETURN_IF_ERROR(RemoveTree(dir));
+  RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  return dir;
+}
+
+void Objects::RemoveStage(const std::string& job_id) {
+  const absl::Status status = IsJobId(job_id)
+                                  ? RemoveTree(places_.job_stage(job_id))
+                                  : BadJobIdError(job_id);
+  if (!status.ok()) {
+    Log("store")->warn("cannot remove a stage directory: {}",
+                       std::string(status.message()));
+  }
+}
+
+absl::StatusOr<std::optional<ArtifactRecord>> Objects::Lookup(
+    const Digest& key) {
+  ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record, index_.FindByKey(key));
+  if (!record.has_value()) {
+    return record;
+  }
+  absl::Status status = OpenObject(*record).status();
+  if (status.ok()) {
+    return record;
+  }
+  // Row and file change one after the other; with the lock held, they agree.
+  const DigestLocks::Hold hold(locks_, record->digest);
+  ASSIGN_OR_RETURN(record, index_.FindByDigest(record->digest));
+  if (!record.has_value()) {
+    return record;
+  }
+  status = OpenObject(*record).status();
+  if (status.ok()) {
+    return index_.FindByKey(key);
+  }
+  if (HasReason(status, kArtifactMissing)) {
+    Log("store")->warn("{}", std::string(status.message()));
+    RETURN_IF_ERROR(
+        index_.DeleteArtifact(record->digest, "MISSING", clock_.NowMs()));
+    return std::optional<ArtifactRecord>();
+  }
+  if (!HasReason(status, kArtifactDamaged)) {
+    return status;
+  }
+  const absl::Status moved =
+      QuarantineFiles(record->digest, std::string(status.message()));
+  if (!moved.ok()) {
+    Log("store")->error("{}", std::string(moved.message()));
+  }
+  RETURN_IF_ERROR(
+      index_.DeleteArtifact(record->digest, "QUARANTINED", clock_.NowMs()));
+  return std::optional<ArtifactRecord>();
+}
+
+absl::StatusOr<Fd> Objects::OpenObject(const ArtifactRecord& record) const {
+  const fs::path path = Path(record);
+  absl::StatusOr<Fd> fd = OpenObjectFile(places_, record.digest);
+  if (!fd.ok()) {
+    return IsAbsent(fd.status()) ? ArtifactMissingError(path) : fd.status();
+  }
+  RETURN_IF_ERROR(CheckUnchanged(fd->get(), path, record));
+  return fd;
+}
+
+absl::Status Objects::Remove(const ArtifactRecord& record) {
+  const DigestLocks::Hold hold(locks_, record.digest);
+  RETURN_IF_ERROR(
+      index_.DeleteArtifact(record.digest, "REMOVED", clock_.NowMs()));
+  return RemoveFiles(record);
+}
+
+absl::Status Objects::RemoveFiles(const ArtifactRecord& record) const {
+  const std::string& hex = record.digest.hex();
+  const fs::path dir = places_.object_dir(hex);
+  RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  // The record last: an object without one could not be adopted again.
+  RETURN_IF_ERROR(MoveAside(places_.object(hex), places_.trash()).status());
+  RETURN_IF_ERROR(
+      MoveAside(places_.object_record(hex), places_.trash()).status());
+  RETURN_IF_ERROR(SyncDir(dir));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   ListDir(places_.trash()));
+  for (const std::string& name : names) {
+    if (name.compare(0, hex.size(), hex) == 0) {
+      RETURN_IF_ERROR(RemoveTree(places_.trash() / name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Objects::Quarantine(const ArtifactRecord& record,
+                                 std::string_view why) {
+  const DigestLocks::Hold hold(locks_, record.digest);
+  const absl::Status moved = QuarantineFiles(record.digest, why);
+  RETURN_IF_ERROR(
+      index_.DeleteArtifact(record.digest, "QUARANTINED", clock_.NowMs()));
+  return moved;
+}
+
+absl::Status Objects::QuarantineFiles(const Digest& digest,
+                                      std::string_view why) const {
+  Log("store")->error("quarantine of {}: {}", digest.ToString(),
+                      Printable(why));
+  const fs::path dir = places_.object_dir(digest.hex());
+  // Nothing is renamed through a planted link.
+  RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  for (const fs::path& path :
+       {places_.object(digest.hex()), places_.object_record(digest.hex())}) {
+    RETURN_IF_ERROR(MoveAside(path, places_.quarantine()).status());
+  }
+  RETURN_IF_ERROR(SyncDir(dir));
+  return SyncDir(places_.quarantine());
+}
+
+fs::path Objects::Path(const ArtifactRecord& record) const {
+  return places_.object(record.digest.hex());
+}
+
+void Objects::Step(std::string_view step) const {
+  if (step_hook_) {
+    step_hook_(step);
+  }
+}
+
+}  // namespace bottled

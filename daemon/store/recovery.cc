@@ -1,0 +1,132 @@
+#include "store/recovery.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "platform/file.h"
+#include "store/errors.h"
+#include "store/recovery_files.h"
+
+namespace bottled {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool Exists(const fs::path& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+// The members are those of jobs/failure_json.h, which this layer does not see.
+std::string InterruptedFailure() {
+  const nlohmann::json failure = {
+      {"code", static_cast<int>(absl::StatusCode::kAborted)},
+      {"reason", "INTERRUPTED"},
+      {"message", "The daemon stopped while the job was at work"},
+      {"remedy", "Ask for the artifact again."},
+      {"stage", ""},
+      {"log_tail", nlohmann::json::array()}};
+  return failure.dump();
+}
+
+// The database and what lies beside it, under names that SQLite would still
+// open together.
+absl::Status MoveDatabaseAside(const fs::path& path, int64_t now_ms) {
+  const std::string aside = fmt::format("{}.corrupt-{}", path.native(), now_ms);
+  // The database last: as long as it is there, this is repeated.
+  for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
+    const std::string from = path.native() + suffix;
+    const std::string to = aside + suffix;
+    if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
+      const int error = errno;
+      return ErrnoError(error, "move " + from + " away");
+    }
+  }
+  return SyncDir(path.parent_path());
+}
+
+absl::Status RecoverJob(const Places& places, Index& index, Objects& objects,
+                        const Clock& clock, const Index::OpenJob& open,
+                        RecoveryReport& report) {
+  if (open.publishing.has_value()) {
+    const fs::path file = objects.Path(*open.publishing);
+    const bool was_there = Exists(file);
+    const absl::Status status =
+        objects.ResumePublish(open.job.id, *open.publishing).status();
+    if (status.ok()) {
+      ++report.finished_publications;
+      return absl::OkStatus();
+    }
+    Log("store")->warn("job {} cannot be finished: {}", open.job.id,
+                       std::string(status.message()));
+    report.quarantined += was_there && !Exists(file) ? 1 : 0;
+  }
+  ++report.interrupted_jobs;
+  if (Exists(places.job_stage(open.job.id))) {
+    objects.RemoveStage(open.job.id);
+    ++report.stages_removed;
+  }
+  return TolerateFullDisk(index.FinishJob(open.job.id,
+                                          JobRowState::kInterrupted, Digest(),
+                                          InterruptedFailure(), clock.NowMs()));
+}
+
+// What lies in `dir` goes; a rest that resists is no reason not to start.
+absl::StatusOr<int> Empty(const fs::path& dir) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDir(dir));
+  int removed = 0;
+  for (const std::string& name : names) {
+    const absl::Status status = RemoveTree(dir / name);
+    if (status.ok()) {
+      ++removed;
+    } else {
+      Log("store")->warn("{}", std::string(status.message()));
+    }
+  }
+  return removed;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
+                                                 const InstanceLock& lock,
+                                                 const Clock& clock,
+                                                 RecoveryReport& report) {
+  absl::StatusOr<std::unique_ptr<Index>> index =
+      Index::Open(places.database(), lock);
+  if (!HasReason(index.status(), kIndexCorrupt)) {
+    return index;
+  }
+  Log("store")->error("{}; it is rebuilt from the records in {}",
+                      std::string(index.status().message()),
+                      places.objects().native());
+  RETURN_IF_ERROR(MoveDatabaseAside(places.database(), clock.NowMs()));
+  report.index_rebuilt = true;
+  return Index::Open(places.database(), lock);
+}
+
+absl::Status Recover(const Places& places, Index& index, Objects& objects,
+                     const Clock& clock, RecoveryReport& report) {
+  ASSIGN_OR_RETURN(const std::vector<Index::OpenJob> jobs, index.OpenJobs());
+  for (const Index::OpenJob& job : jobs) {
+    RETURN_IF_ERROR(RecoverJob(places, index, objects, clock, job, report));
+  }
+  RETURN_IF_ERROR(CheckRows(places, index, objects, clock, report));
+  ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
+  RETURN_IF_ERROR(AdoptOrphans(places, index, objects, clock, rebuild, report));
+  ASSIGN_OR_RETURN(const int stages, Empty(places.stage()));
+  report.stages_removed += stages;
+  RETURN_IF_ERROR(Empty(places.trash()).status());
+  return rebuild ? TolerateFullDisk(index.SetRebuilt()) : absl::OkStatus();
+}
+
+}  // namespace bottled

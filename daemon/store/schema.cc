@@ -1,0 +1,186 @@
+#include "store/schema.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "fmt/format.h"
+#include "store/errors.h"
+
+namespace bottled {
+namespace {
+
+// Digests are 64 hexadecimal digits without "sha256:". Times are milliseconds
+// since the epoch.
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE meta(
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What is known of a content key: its artifact, or why there is none any more.
+CREATE TABLE content_key(
+  key TEXT PRIMARY KEY,
+  inputs TEXT NOT NULL,
+  artifact TEXT REFERENCES artifact(digest),
+  why TEXT,
+  why_ms INTEGER,
+  CHECK((artifact IS NULL) OR (why IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX content_key_artifact ON content_key(artifact);
+
+CREATE TABLE artifact(
+  digest TEXT PRIMARY KEY,
+  content_key TEXT NOT NULL REFERENCES content_key(key),
+  size_bytes INTEGER NOT NULL,
+  unpacked_bytes INTEGER NOT NULL,
+  entry_count INTEGER NOT NULL,
+  platform TEXT NOT NULL,
+  config_digest TEXT NOT NULL,
+  layer_digest TEXT NOT NULL,
+  packer TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  last_used_ms INTEGER NOT NULL,
+  notes TEXT NOT NULL,
+  device INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX artifact_last_used ON artifact(last_used_ms);
+
+-- The names under which an artifact was asked for.
+CREATE TABLE artifact_reference(
+  artifact TEXT NOT NULL REFERENCES artifact(digest) ON DELETE CASCADE,
+  reference TEXT NOT NULL,
+  used_ms INTEGER NOT NULL,
+  PRIMARY KEY(artifact, reference)
+) STRICT, WITHOUT ROWID;
+
+-- What a reference meant last. Outlives artifacts.
+CREATE TABLE reference(
+  name TEXT PRIMARY KEY,
+  key TEXT NOT NULL,
+  updated_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What an archive file contained, as long as it looks the same.
+CREATE TABLE archive(
+  path TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  options TEXT NOT NULL,
+  device INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  ctime_ns INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  updated_ms INTEGER NOT NULL,
+  PRIMARY KEY(path, reference, options)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job(
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  state TEXT NOT NULL CHECK(state IN ('queued', 'running', 'publishing',
+    'succeeded', 'failed', 'cancelled', 'interrupted')),
+  source TEXT NOT NULL,
+  content_key TEXT,
+  created_ms INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  finished_ms INTEGER NOT NULL,
+  artifact TEXT,
+  failure TEXT,
+  boot_id TEXT NOT NULL,
+  -- The artifact's record as JSON, while the state is 'publishing'.
+  publishing TEXT
+) STRICT;
+-- Single-flight, as an invariant of the database.
+CREATE UNIQUE INDEX job_open_key ON job(content_key)
+  WHERE state IN ('queued', 'running', 'publishing');
+CREATE INDEX job_open ON job(seq)
+  WHERE state IN ('queued', 'running', 'publishing');
+CREATE INDEX job_finished ON job(finished_ms);
+
+-- A new index has not seen yet what lies in obj/.
+INSERT INTO meta(name, value) VALUES('rebuild', 'pending');
+)sql";
+
+constexpr Migration kMigrations[] = {
+    {"2026-11-artifacts-and-jobs", kFirst},
+};
+
+absl::StatusOr<int64_t> UserVersion(Database& db) {
+  ASSIGN_OR_RETURN(Statement ask,
+                   Statement::Prepare(db, "PRAGMA user_version"));
+  Statement::Use use(ask);
+  RETURN_IF_ERROR(use.Step().status());
+  return use.Int(0);
+}
+
+absl::StatusOr<std::set<std::string>> Applied(Database& db) {
+  std::set<std::string> names;
+  ASSIGN_OR_RETURN(Statement ask,
+                   Statement::Prepare(db, "SELECT name FROM migration"));
+  Statement::Use use(ask);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, use.Step());
+    if (!row) {
+      return names;
+    }
+    names.insert(use.Text(0));
+  }
+}
+
+absl::Status Apply(Database& db, const Migration& migration, size_t version) {
+  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
+  RETURN_IF_ERROR(db.Execute(migration.sql));
+  {
+    ASSIGN_OR_RETURN(
+        Statement note,
+        Statement::Prepare(db,
+                           "INSERT INTO migration(name, applied_ms) "
+                           "VALUES(?, ?)"));
+    RETURN_IF_ERROR(Statement::Use(note)
+                        .Bind(migration.name)
+                        .Bind(Clock::System().NowMs())
+                        .Run());
+  }
+  RETURN_IF_ERROR(db.Execute(fmt::format("PRAGMA user_version={}", version)));
+  return transaction.Commit();
+}
+
+}  // namespace
+
+std::span<const Migration> Migrations() { return kMigrations; }
+
+absl::Status Migrate(Database& db, std::span<const Migration> migrations) {
+  ASSIGN_OR_RETURN(const int64_t version, UserVersion(db));
+  if (version > static_cast<int64_t>(migrations.size())) {
+    return IndexTooNewError(fmt::format("schema {}", version));
+  }
+  if (version == 0) {
+    RETURN_IF_ERROR(
+        db.Execute("CREATE TABLE IF NOT EXISTS migration(name TEXT PRIMARY KEY,"
+                   " applied_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID"));
+  }
+  ASSIGN_OR_RETURN(const std::set<std::string> applied, Applied(db));
+  // Nothing is changed before all that is there is known to be understood.
+  for (const std::string& name : applied) {
+    if (std::none_of(migrations.begin(), migrations.end(),
+                     [&](const Migration& m) { return m.name == name; })) {
+      return IndexTooNewError(name);
+    }
+  }
+  size_t step = 0;
+  for (const Migration& migration : migrations) {
+    ++step;
+    if (!applied.contains(std::string(migration.name))) {
+      RETURN_IF_ERROR(Apply(db, migration, step));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace bottled

@@ -1,0 +1,36 @@
+// All statements of the index, prepared once, and the texts of a job's states.
+// Guarded, like the database, by the index's mutex.
+
+#ifndef BOTTLED_STORE_STATEMENTS_H_
+#define BOTTLED_STORE_STATEMENTS_H_
+
+#include "absl/status/statusor.h"
+#include "store/sqlite.h"
+
+namespace bottled {
+
+// Members are named after what they do; statements.cc has the text of each
+// beside its name. Parameters are bound in the order of the columns there.
+struct Statements {
+  static absl::StatusOr<Statements> Prepare(Database& db);
+
+  Statement meta_get, meta_set;
+
+  Statement artifact_by_key, artifact_by_digest, artifact_list;
+  Statement artifact_prefix, artifact_totals;
+  Statement artifact_put, artifact_touch, artifact_set_file, artifact_delete;
+  Statement key_put, key_point, key_forget, key_why;
+  Statement used_reference_get, used_reference_list;
+  Statement used_reference_put, used_reference_trim;
+
+  Statement reference_get, reference_put;
+  Statement archive_get, archive_put;
+
+  Statement job_put, job_by_id, job_by_open_key, job_list, job_list_open;
+  Statement job_run, job_set_key, job_publish, job_finish, job_succeed;
+  Statement job_trim_age, job_trim_count;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_STATEMENTS_H_
