@@ -12,7 +12,8 @@
 #define BOTTLED_ENGINE_CLIENT_H_
 
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,38 +23,21 @@
 #include "base/cancel.h"
 #include "base/mutex.h"
 #include "endpoint/endpoint.h"
+#include "engine/api_version.h"
+#include "engine/http_exchange.h"
+#include "engine/inspect.h"
 #include "image/byte_source.h"
-#include "image/config.h"
 #include "image/digest.h"
+#include "image/platform.h"
 
 namespace bottled {
 
-// "1.41" as numbers.
-struct ApiVersion {
-  int major = 0;
-  int minor = 0;
-  auto operator<=>(const ApiVersion&) const = default;
-  std::string ToString() const;
-};
-
-// What /_ping and /version tell.
+// What /_ping tells.
 struct EngineInfo {
-  ApiVersion api;           // the version that calls use
-  std::string server;       // "dockerd", "podman" as far as known
+  ApiVersion api;       // the version that calls use
+  std::string server;   // "dockerd", "podman", or what it calls itself
+  std::string version;  // "29.7.2"; empty when it does not tell
   bool podman = false;
-};
-
-// What `GET /images/{ref}/json` tells about one image for one platform.
-struct EngineImage {
-  // The engine's ID for the platform's image: a config digest (graph drivers,
-  // podman) or a manifest digest (containerd store, API ≥ 1.49).
-  Digest id;
-  // Runtime config, platform, creation time and diff IDs. It has no digest of
-  // its own: only the save stream holds the config blob.
-  ImageConfig config;
-  // The engine's estimate in bytes; neither a bound nor comparable between
-  // engines. 0 when unknown.
-  int64_t size_estimate = 0;
 };
 
 class EngineClient {
@@ -66,6 +50,9 @@ class EngineClient {
     std::chrono::milliseconds first_byte_timeout{30 * 60'000};
     // Silence between two blocks of a stream.
     std::chrono::milliseconds stall_timeout{60'000};
+    // Wait before the one repetition of a save that failed because the engine's
+    // own store was away (dockerd restarting its containerd).
+    std::chrono::milliseconds unavailable_retry_delay{3'000};
   };
 
   EngineClient(EngineEndpoint endpoint, Options options);
@@ -75,16 +62,20 @@ class EngineClient {
 
   const EngineEndpoint& endpoint() const { return endpoint_; }
 
-  // Negotiates with `GET /_ping` and remembers the result. The version is the
-  // lower of ours (1.49) and the engine's; engines whose minimum is higher are
-  // met there. Reasons ENGINE_UNREACHABLE, ENGINE_PERMISSION_DENIED,
-  // ENGINE_TIMEOUT, ENGINE_API_UNSUPPORTED, ENGINE_ERROR.
+  // Negotiates with `GET /_ping` and remembers the result until a connection
+  // fails or a version is refused. The version is the lower of ours (1.49) and
+  // the engine's; engines whose minimum is higher are met there. Reasons
+  // ENGINE_UNREACHABLE, ENGINE_PERMISSION_DENIED, ENGINE_TIMEOUT,
+  // ENGINE_API_UNSUPPORTED, ENGINE_ERROR, CANCELLED.
   absl::StatusOr<EngineInfo> Negotiate(const CancelToken& cancel);
 
   // Identifies an image. `reference` is what the user typed, already checked.
   // From API 1.49 on the platform is sent, so that the ID is the platform
-  // manifest's. Reasons as above and IMAGE_NOT_FOUND, ARCHITECTURE_MISMATCH
-  // (the image exists, but not for `platform`), BAD_REFERENCE.
+  // manifest's. An image that names no platform is taken to be of the wanted
+  // one, as docker does. Reasons as above and IMAGE_NOT_FOUND,
+  // ARCHITECTURE_MISMATCH (the image exists, but not for `platform`),
+  // IMAGE_UNSAVABLE (it is, but the engine has lost parts of it),
+  // BAD_REFERENCE, ENGINE_ANSWER_INVALID, BAD_IMAGE_CONFIG.
   absl::StatusOr<EngineImage> InspectImage(const std::string& reference,
                                            const Platform& platform,
                                            const CancelToken& cancel);
@@ -98,6 +89,39 @@ class EngineClient {
       const Digest& id, const Platform& platform, const CancelToken& cancel);
 
  private:
+  // An exchange whose head was read. Of an answer that is not 200 the text,
+  // of use to people, was read too.
+  struct Answer {
+    EngineInfo info;
+    std::unique_ptr<HttpExchange> exchange;
+    HttpHead head;
+    std::string error_text;
+  };
+
+  // A path without the version, which may depend on the engine.
+  using MakeTarget = std::function<std::string(const EngineInfo&)>;
+
+  // Asks, with a second try when the remembered negotiation turns out to be
+  // wrong.
+  absl::StatusOr<Answer> Get(const MakeTarget& make_target, size_t block_bytes,
+                             std::chrono::milliseconds head_timeout,
+                             const CancelToken& cancel);
+  absl::StatusOr<Answer> GetOnce(const std::string& target, size_t block_bytes,
+                                 std::chrono::milliseconds head_timeout,
+                                 const CancelToken& cancel);
+  absl::StatusOr<EngineInfo> Ping(const CancelToken& cancel);
+
+  // What a refused inspect or save means.
+  absl::Status InspectFailure(const Answer& answer,
+                              const std::string& reference,
+                              const std::string& path, const Platform& platform,
+                              const CancelToken& cancel);
+  absl::Status SaveFailure(const Answer& answer, const Digest& id,
+                           const Platform& platform, const CancelToken& cancel);
+
+  std::optional<EngineInfo> Remembered();
+  void Remember(std::optional<EngineInfo> info);
+
   // Constant after construction.
   const EngineEndpoint endpoint_;
   const Options options_;

@@ -1,0 +1,181 @@
+#include "engine/curl_handle.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "engine/address.h"
+#include "engine/errors.h"
+
+namespace bottled {
+namespace {
+
+// curl_global_init() must come first and once; static initialisation of a
+// local makes both true in any number of threads.
+bool InitCurl() {
+  static const bool ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return ok;
+}
+
+int SocketIsConnected(void*, curl_socket_t, curlsocktype) {
+  return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
+bool FileExists(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+std::string ErrnoText(long errnum) {
+  return std::generic_category().message(static_cast<int>(errnum));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CurlHandle>> CurlHandle::Create(
+    const EngineEndpoint& endpoint, const std::string& target,
+    std::chrono::milliseconds connect_timeout) {
+  if (!InitCurl()) {
+    return absl::InternalError("libcurl cannot be initialised");
+  }
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor.
+  std::unique_ptr<CurlHandle> handle(new CurlHandle(endpoint));
+  handle->easy_.reset(curl_easy_init());
+  if (handle->easy_ == nullptr) {
+    return absl::InternalError("libcurl gives no handle");
+  }
+  RETURN_IF_ERROR(handle->SetUp(target, connect_timeout));
+  return handle;
+}
+
+absl::Status CurlHandle::SetUp(const std::string& target,
+                               std::chrono::milliseconds connect_timeout) {
+  ASSIGN_OR_RETURN(const EngineAddress address, SplitEngineAddress(endpoint_));
+  CURL* easy = easy_.get();
+  connect_timeout_ = connect_timeout;
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(connect_timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                   static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  // The environment of the daemon must not decide where an engine is.
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "bottled");
+  headers_.reset(curl_slist_append(nullptr, "Connection: close"));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+
+  std::string base;
+  switch (address.kind) {
+    case EngineAddress::Kind::kUnix:
+      curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, address.path.c_str());
+      base = "http://localhost";
+      break;
+    case EngineAddress::Kind::kTcp: {
+      const bool tls = !endpoint_.tls_dir.empty();
+      if (tls) {
+        SetUpTls();
+      }
+      base = (tls ? "https://" : "http://") + address.Authority();
+      break;
+    }
+    case EngineAddress::Kind::kSsh: {
+      absl::StatusOr<SshDial> ssh = SshDial::Start(address, connect_timeout);
+      if (!ssh.ok()) {
+        return EngineUnreachable(endpoint_,
+                                 std::string(ssh.status().message()));
+      }
+      ssh_ = std::move(ssh).value();
+      ssh_socket_ = ssh_->TakeSocket();
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &OpenSshSocket);
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+      curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &SocketIsConnected);
+      curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 0L);
+      // Never dialled, and no name that would have to be looked up.
+      base = "http://127.0.0.1";
+      break;
+    }
+  }
+  if (curl_easy_setopt(easy, CURLOPT_URL, (base + target).c_str()) !=
+      CURLE_OK) {
+    return absl::InternalError("libcurl refuses the URL");
+  }
+  return absl::OkStatus();
+}
+
+void CurlHandle::SetUpTls() {
+  CURL* easy = easy_.get();
+  const std::filesystem::path dir = endpoint_.tls_dir;
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+                   static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // Each file may be missing: a context can hold just a CA, or nothing.
+  if (FileExists(dir / "ca.pem")) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, (dir / "ca.pem").c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  }
+  if (FileExists(dir / "cert.pem")) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, (dir / "cert.pem").c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, (dir / "key.pem").c_str());
+  }
+  const bool verify = !endpoint_.skip_tls_verify;
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+}
+
+curl_socket_t CurlHandle::OpenSshSocket(void* self, curlsocktype,
+                                        curl_sockaddr*) {
+  // libcurl closes it. A second call finds none: one ssh is one connection.
+  const int fd = static_cast<CurlHandle*>(self)->ssh_socket_.Release();
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+std::string CurlHandle::Explain(CURLcode code) {
+  if (ssh_.has_value()) {
+    if (std::string text = ssh_->ErrorOutput(); !text.empty()) {
+      return "ssh: " + text;
+    }
+  }
+  if (code == CURLE_GOT_NOTHING) {
+    return "the connection was closed without an answer";
+  }
+  return error_[0] != '\0' ? std::string(error_) : curl_easy_strerror(code);
+}
+
+absl::Status CurlHandle::ConnectError(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return EngineTimeout(endpoint_, connect_timeout_);
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return EngineError(endpoint_, 0,
+                         "the answer is not HTTP: " + Explain(code));
+    case CURLE_OUT_OF_MEMORY:
+      return absl::ResourceExhaustedError("libcurl ran out of memory");
+    case CURLE_COULDNT_CONNECT: {
+      long errnum = 0;
+      curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &errnum);
+      if (errnum == EACCES || errnum == EPERM) {
+        return EnginePermissionDenied(endpoint_);
+      }
+      return EngineUnreachable(endpoint_,
+                               errnum == 0 ? Explain(code) : ErrnoText(errnum));
+    }
+    default:
+      return EngineUnreachable(endpoint_, Explain(code));
+  }
+}
+
+}  // namespace bottled

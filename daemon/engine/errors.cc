@@ -1,0 +1,130 @@
+#include "engine/errors.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "fmt/format.h"
+
+namespace bottled {
+namespace {
+
+// "unix:///var/run/docker.sock (from DOCKER_HOST)"
+std::string Describe(const EngineEndpoint& endpoint) {
+  std::string text = Printable(endpoint.host, 256);
+  if (!endpoint.origin.empty()) {
+    text += fmt::format(" (from {})", Printable(endpoint.origin, 128));
+  }
+  return text;
+}
+
+std::string Seconds(std::chrono::milliseconds time) {
+  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000.0);
+}
+
+}  // namespace
+
+absl::Status EngineUnreachable(const EngineEndpoint& endpoint,
+                               const std::string& why) {
+  return MakeError(
+      absl::StatusCode::kUnavailable, kEngineUnreachable,
+      fmt::format("no engine answers at {}: {}", Describe(endpoint),
+                  Printable(why, 1024)),
+      "Start docker, or name the right engine: check DOCKER_HOST and "
+      "`docker context ls`, or pass --engine.");
+}
+
+absl::Status EnginePermissionDenied(const EngineEndpoint& endpoint) {
+  return MakeError(
+      absl::StatusCode::kPermissionDenied, kEnginePermissionDenied,
+      fmt::format("the engine at {} may not be used by this user",
+                  Describe(endpoint)),
+      "Add yourself to the group that owns the socket (usually "
+      "`sudo usermod -aG docker $USER`), log in again and restart bottled; or "
+      "use a rootless engine.");
+}
+
+absl::Status EngineTimeout(const EngineEndpoint& endpoint,
+                           std::chrono::milliseconds limit) {
+  return MakeError(
+      absl::StatusCode::kDeadlineExceeded, kEngineTimeout,
+      fmt::format("the engine at {} did not answer within {}",
+                  Describe(endpoint), Seconds(limit)),
+      "Check that `docker version` answers; restart the engine if not.");
+}
+
+absl::Status EngineApiUnsupported(const EngineEndpoint& endpoint,
+                                  const std::string& why) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, kEngineApiUnsupported,
+                   fmt::format("the engine at {} cannot be used: {}",
+                               Describe(endpoint), why),
+                   "Use Docker 20.10 or newer, or podman 4 or newer.");
+}
+
+absl::Status EngineError(const EngineEndpoint& endpoint, long http_status,
+                         const std::string& text) {
+  const std::string status =
+      http_status == 0 ? "" : fmt::format(" (HTTP {})", http_status);
+  return MakeError(absl::StatusCode::kUnknown, kEngineError,
+                   fmt::format("the engine at {} failed{}: {}",
+                               Describe(endpoint), status, text),
+                   "Look into the engine's log; restarting it may help.");
+}
+
+absl::Status EngineAnswerInvalid(const std::string& why) {
+  return MakeError(absl::StatusCode::kUnknown, kEngineAnswerInvalid,
+                   "the engine's answer makes no sense: " + why,
+                   "Check that the address belongs to Docker or podman.");
+}
+
+absl::Status EngineStreamBroken(const EngineEndpoint& endpoint,
+                                const std::string& why) {
+  return MakeError(
+      absl::StatusCode::kUnavailable, kEngineStreamBroken,
+      fmt::format("the engine at {} broke off the image's stream: {}",
+                  Describe(endpoint), Printable(why, 1024)),
+      "Try again; if it happens again, look into the engine's log.");
+}
+
+absl::Status EngineStalled(const EngineEndpoint& endpoint,
+                           std::chrono::milliseconds silence) {
+  return MakeError(
+      absl::StatusCode::kDeadlineExceeded, kEngineStalled,
+      fmt::format("the engine at {} sent nothing of the image for {}",
+                  Describe(endpoint), Seconds(silence)),
+      "Check the engine's disk and load, then try again.");
+}
+
+absl::Status ImageNotFound(const EngineEndpoint& endpoint,
+                           const std::string& reference) {
+  const std::string name = Printable(reference, 512);
+  return MakeError(
+      absl::StatusCode::kNotFound, kImageNotFound,
+      fmt::format("the engine at {} has no image \"{}\"", Describe(endpoint),
+                  name),
+      fmt::format("Get it with `docker pull {}` or `docker build -t {} …`; "
+                  "`docker images` lists what is there.",
+                  name, name));
+}
+
+absl::Status ImageUnsavable(const std::string& id, const std::string& text) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, kImageUnsavable,
+      fmt::format("the engine cannot give out image {}: {}", Printable(id, 128),
+                  text),
+      "The engine's copy is gone or damaged: pull or build the image again.");
+}
+
+absl::Status ArchitectureMismatch(const std::string& reference,
+                                  const std::string& found,
+                                  const Platform& wanted) {
+  const std::string name = Printable(reference, 512);
+  const std::string platform = Printable(wanted.WithoutVariant(), 128);
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, kArchitectureMismatch,
+      fmt::format("image \"{}\" is made for {}, not for {}", name, found,
+                  platform),
+      fmt::format("Run `docker pull --platform {} {}`, or build it with "
+                  "`docker build --platform {} …`.",
+                  platform, name, platform));
+}
+
+}  // namespace bottled
