@@ -1,6 +1,7 @@
 #include "image/archive_index.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -18,6 +19,11 @@ using nlohmann::json;
 // An index in an index is all that engines write.
 constexpr int kMaxIndexDepth = 4;
 constexpr size_t kMaxImages = 1000;
+// Descriptors that are looked at, so that an index cannot keep us busy.
+constexpr int kMaxDescriptors = 10'000;
+// Names of one image; more are left out.
+constexpr size_t kMaxNames = 100;
+constexpr size_t kMaxNameBytes = 512;
 constexpr size_t kMaxLayers = 10'000;
 
 constexpr char kRefName[] = "org.opencontainers.image.ref.name";
@@ -29,10 +35,13 @@ std::string TextOf(const json& value) {
   return value.is_string() ? value.get<std::string>() : "";
 }
 
-std::string BlobPath(const json& descriptor) {
-  const absl::StatusOr<Digest> digest =
-      Digest::Parse(TextOf(Member(descriptor, "digest")));
-  return digest.ok() ? "blobs/sha256/" + digest->hex() : "";
+std::string BlobPath(const Digest& digest) {
+  return "blobs/sha256/" + digest.hex();
+}
+
+// Empty when the descriptor has none.
+Digest DigestOf(const json& descriptor) {
+  return Digest::Parse(TextOf(Member(descriptor, "digest"))).value_or(Digest());
 }
 
 // "alpine" and "docker.io/library/alpine:latest" are one name.
@@ -65,15 +74,23 @@ std::string Listed(const std::vector<std::vector<std::string>>& images) {
 bool IsImage(const json& descriptor) {
   const json& annotations = Member(descriptor, "annotations");
   const json& platform = Member(descriptor, "platform");
-  return Member(descriptor, "artifactType").is_null() &&
+  return TextOf(Member(descriptor, "artifactType")).empty() &&
          Member(annotations, kSubject).is_null() &&
          Member(annotations, kReferenceType).is_null() &&
          TextOf(Member(platform, "os")) != "unknown";
 }
 
-bool Matches(const Platform& have, const Platform& want) {
-  return have.os.empty() ||
-         (have.os == want.os && have.architecture == want.architecture);
+Platform ReadPlatform(const json& value) {
+  return {.os = TextOf(Member(value, "os")),
+          .architecture = TextOf(Member(value, "architecture")),
+          .variant = TextOf(Member(value, "variant"))};
+}
+
+std::string VariantOf(const Platform& platform) {
+  // arm64 has one variant, which is often left out.
+  return platform.architecture == "arm64" && platform.variant.empty()
+             ? "v8"
+             : platform.variant;
 }
 
 absl::StatusOr<std::string> PathIn(const json& value) {
@@ -85,6 +102,22 @@ absl::StatusOr<std::string> PathIn(const json& value) {
     return ArchiveInvalid("manifest.json names an unusable path");
   }
   return path;
+}
+
+// Adds names to what is known already; false when it is not.
+template <typename T>
+bool AddNames(std::vector<T>& known, const Digest& digest,
+              const std::vector<std::string>& names) {
+  const auto same =
+      std::find_if(known.begin(), known.end(),
+                   [&](const T& have) { return have.digest == digest; });
+  if (same == known.end()) {
+    return false;
+  }
+  const size_t room = kMaxNames - std::min(kMaxNames, same->names.size());
+  same->names.insert(same->names.end(), names.begin(),
+                     names.begin() + std::min(room, names.size()));
+  return true;
 }
 
 }  // namespace
@@ -110,11 +143,29 @@ std::optional<json> ArchiveIndex::Document(const std::string& path) const {
   return ParseJson(member->text);
 }
 
+absl::StatusOr<json> ArchiveIndex::Blob(const Digest& digest) const {
+  const ArchiveMember* const member = Find(BlobPath(digest));
+  if (digest.empty() || member == nullptr ||
+      member->kind != ArchiveMember::Kind::kText) {
+    return json();
+  }
+  if (member->digest != digest) {
+    return DigestMismatch("The blob " + BlobPath(digest), digest,
+                          member->digest);
+  }
+  return ParseJson(member->text).value_or(json());
+}
+
 absl::StatusOr<SelectedImage> ArchiveIndex::Select(
     const std::string& reference, const Platform& platform) const {
   const std::optional<json> manifest = Document("manifest.json");
   if (manifest.has_value() && manifest->is_array() && !manifest->empty()) {
     return SelectDocker(*manifest, reference);
+  }
+  // Without an image dockerd writes null, or no file at all.
+  if (Find("manifest.json") != nullptr &&
+      !(manifest.has_value() && manifest->empty())) {
+    return ArchiveInvalid("manifest.json is malformed");
   }
   const std::optional<json> index = Document("index.json");
   if (index.has_value() && index->is_object()) {
@@ -160,45 +211,73 @@ absl::StatusOr<SelectedImage> ArchiveIndex::SelectDocker(
   return std::move(found.front());
 }
 
-void ArchiveIndex::Collect(const json& index, int depth,
-                           const std::vector<std::string>& names,
-                           std::vector<Candidate>& out) const {
-  const json& manifests = Member(index, "manifests");
-  if (!manifests.is_array() || depth > kMaxIndexDepth) {
-    return;
+Platform ArchiveIndex::PlatformOf(const json& descriptor,
+                                  const json& manifest) const {
+  Platform platform = ReadPlatform(Member(descriptor, "platform"));
+  if (platform.os.empty()) {
+    const absl::StatusOr<json> config =
+        Blob(DigestOf(Member(manifest, "config")));
+    platform = ReadPlatform(config.ok() ? *config : json());
   }
-  for (const json& descriptor : manifests) {
-    if (!IsImage(descriptor) || out.size() >= kMaxImages) {
+  return platform;
+}
+
+absl::StatusOr<std::vector<ArchiveIndex::Candidate>> ArchiveIndex::Collect(
+    const json& index) const {
+  std::vector<Candidate> found;
+  std::vector<Pending> pending = {{.index = index}};
+  int seen = 0;
+  for (size_t i = 0; i < pending.size(); ++i) {
+    // `pending` grows; the digest stays, to know the index again.
+    Pending next = pending[i];
+    pending[i].index = nullptr;
+    const json& manifests = Member(next.index, "manifests");
+    if (!manifests.is_array()) {
       continue;
     }
-    std::vector<std::string> here = names;
-    const json& annotations = Member(descriptor, "annotations");
-    for (const char* key : {kContainerdName, kRefName}) {
-      if (std::string name = TextOf(Member(annotations, key)); !name.empty()) {
-        here.push_back(std::move(name));
+    for (const json& descriptor : manifests) {
+      if (++seen > kMaxDescriptors || found.size() > kMaxImages) {
+        return ArchiveInvalid("its indexes list too many images");
+      }
+      if (!IsImage(descriptor)) {
+        continue;
+      }
+      std::vector<std::string> names = next.names;
+      for (const char* key : {kContainerdName, kRefName}) {
+        std::string name =
+            TextOf(Member(Member(descriptor, "annotations"), key));
+        if (!name.empty() && name.size() <= kMaxNameBytes &&
+            names.size() < kMaxNames) {
+          names.push_back(std::move(name));
+        }
+      }
+      const Digest digest = DigestOf(descriptor);
+      // Several names may lead to one image; it is looked into once.
+      if (AddNames(pending, digest, names) || AddNames(found, digest, names)) {
+        continue;
+      }
+      ASSIGN_OR_RETURN(json document, Blob(digest));
+      if (!Member(document, "manifests").is_array()) {
+        Platform platform = PlatformOf(descriptor, document);
+        found.push_back({.digest = digest,
+                         .manifest = std::move(document),
+                         .platform = std::move(platform),
+                         .names = std::move(names)});
+      } else if (next.depth < kMaxIndexDepth) {
+        pending.push_back({.digest = digest,
+                           .index = std::move(document),
+                           .depth = next.depth + 1,
+                           .names = std::move(names)});
       }
     }
-    const std::string path = BlobPath(descriptor);
-    const std::optional<json> document = Document(path);
-    if (document.has_value() && Member(*document, "manifests").is_array()) {
-      Collect(*document, depth + 1, here, out);
-      continue;
-    }
-    const json& platform = Member(descriptor, "platform");
-    out.push_back(
-        {.manifest_path = path,
-         .platform = {.os = TextOf(Member(platform, "os")),
-                      .architecture = TextOf(Member(platform, "architecture")),
-                      .variant = TextOf(Member(platform, "variant"))},
-         .names = std::move(here)});
   }
+  return found;
 }
 
 absl::StatusOr<SelectedImage> ArchiveIndex::SelectOci(
     const json& index, const std::string& reference,
     const Platform& platform) const {
-  std::vector<Candidate> candidates;
-  Collect(index, 0, {}, candidates);
+  ASSIGN_OR_RETURN(std::vector<Candidate> candidates, Collect(index));
   std::vector<std::vector<std::string>> all;
   for (const Candidate& candidate : candidates) {
     all.push_back(candidate.names);
@@ -218,62 +297,76 @@ absl::StatusOr<SelectedImage> ArchiveIndex::SelectOci(
   // the message that says so.
   if (candidates.size() > 1) {
     std::erase_if(candidates, [&](const Candidate& candidate) {
-      return !Matches(candidate.platform, platform);
+      return candidate.platform.WithoutVariant() != platform.WithoutVariant();
     });
     if (candidates.empty()) {
       return ArchiveNoImage("none is for " + platform.WithoutVariant());
     }
   }
+  const auto same_variant = [&](const Candidate& candidate) {
+    return VariantOf(candidate.platform) == VariantOf(platform);
+  };
+  if (candidates.size() > 1 &&
+      std::any_of(candidates.begin(), candidates.end(), same_variant)) {
+    std::erase_if(candidates, [&](const Candidate& candidate) {
+      return !same_variant(candidate);
+    });
+  }
   if (candidates.size() > 1) {
     return ArchiveAmbiguous(Listed(all));
   }
-  const Candidate& chosen = candidates.front();
-  const std::optional<json> manifest = Document(chosen.manifest_path);
-  if (!manifest.has_value()) {
-    return ArchiveIncomplete("the image manifest " + chosen.manifest_path);
+  return FromManifest(candidates.front());
+}
+
+absl::StatusOr<SelectedImage> ArchiveIndex::FromManifest(
+    const Candidate& chosen) {
+  if (chosen.manifest.is_null()) {
+    return ArchiveIncomplete("the image manifest " + BlobPath(chosen.digest));
   }
-  SelectedImage image{.config_path = BlobPath(Member(*manifest, "config")),
-                      .layer_paths = {},
-                      .names = chosen.names};
-  const json& layers = Member(*manifest, "layers");
-  if (image.config_path.empty() || !layers.is_array() ||
-      layers.size() > kMaxLayers) {
+  const Digest config = DigestOf(Member(chosen.manifest, "config"));
+  const json& layers = Member(chosen.manifest, "layers");
+  if (config.empty() || !layers.is_array() || layers.size() > kMaxLayers) {
     return ArchiveInvalid("its image manifest is malformed");
   }
+  SelectedImage image{.config_path = BlobPath(config),
+                      .layer_paths = {},
+                      .names = chosen.names};
   for (const json& layer : layers) {
-    image.layer_paths.push_back(BlobPath(layer));
-    if (image.layer_paths.back().empty()) {
+    const Digest digest = DigestOf(layer);
+    if (digest.empty()) {
       return ArchiveInvalid("its image manifest names a layer by no digest");
     }
+    image.layer_paths.push_back(BlobPath(digest));
   }
   return image;
 }
 
 bool ArchiveIndex::LeadsTo(const Digest& id, const Digest& config) const {
-  return id == config || LeadsTo(id, config, 0);
-}
-
-bool ArchiveIndex::LeadsTo(const Digest& id, const Digest& config,
-                           int depth) const {
-  const std::string path = "blobs/sha256/" + id.hex();
-  const ArchiveMember* const member = Find(path);
-  const std::optional<json> document = Document(path);
-  if (member == nullptr || member->digest != id || !document.has_value() ||
-      depth > kMaxIndexDepth) {
-    return false;
+  std::set<Digest> known = {id};
+  std::vector<Digest> pending = {id};
+  while (!pending.empty() && known.size() < kMaxDescriptors) {
+    const Digest next = std::move(pending.back());
+    pending.pop_back();
+    if (next == config) {
+      return true;
+    }
+    const absl::StatusOr<json> document = Blob(next);
+    if (!document.ok()) {
+      continue;
+    }
+    const auto add = [&](const json& descriptor) {
+      if (Digest digest = DigestOf(descriptor);
+          !digest.empty() && known.insert(digest).second) {
+        pending.push_back(std::move(digest));
+      }
+    };
+    add(Member(*document, "config"));
+    if (const json& manifests = Member(*document, "manifests");
+        manifests.is_array()) {
+      std::for_each(manifests.begin(), manifests.end(), add);
+    }
   }
-  if (TextOf(Member(Member(*document, "config"), "digest")) ==
-      config.ToString()) {
-    return true;
-  }
-  const json& manifests = Member(*document, "manifests");
-  return manifests.is_array() &&
-         std::any_of(manifests.begin(), manifests.end(),
-                     [&](const json& descriptor) {
-                       const absl::StatusOr<Digest> next =
-                           Digest::Parse(TextOf(Member(descriptor, "digest")));
-                       return next.ok() && LeadsTo(*next, config, depth + 1);
-                     });
+  return false;
 }
 
 }  // namespace bottled

@@ -50,8 +50,8 @@ class ArchiveIndex {
   // The member at `path`, links followed one hop; nullptr when there is none.
   const ArchiveMember* Find(const std::string& path) const;
 
-  // Chooses the image: by manifest.json when there is a usable one, else by
-  // index.json. `reference` and `platform` as in ArchiveOptions.
+  // Chooses the image: by manifest.json when it names one, else by index.json.
+  // `reference` and `platform` as in ArchiveOptions.
   absl::StatusOr<SelectedImage> Select(const std::string& reference,
                                        const Platform& platform) const;
 
@@ -61,21 +61,32 @@ class ArchiveIndex {
 
  private:
   struct Candidate {
-    std::string manifest_path;
-    Platform platform;  // empty when the index does not say
+    Digest digest;            // of the manifest
+    nlohmann::json manifest;  // null: the archive lacks it
+    Platform platform;        // empty when neither index nor config says
+    std::vector<std::string> names;
+  };
+  // An index that waits to be looked into, with the names that it goes by.
+  struct Pending {
+    Digest digest;  // empty for index.json itself
+    nlohmann::json index;
+    int depth = 0;
     std::vector<std::string> names;
   };
 
   std::optional<nlohmann::json> Document(const std::string& path) const;
+  // A JSON blob whose SHA-256 is what its name says; null when there is none.
+  absl::StatusOr<nlohmann::json> Blob(const Digest& digest) const;
   absl::StatusOr<SelectedImage> SelectDocker(
       const nlohmann::json& manifest, const std::string& reference) const;
   absl::StatusOr<SelectedImage> SelectOci(const nlohmann::json& index,
                                           const std::string& reference,
                                           const Platform& platform) const;
-  void Collect(const nlohmann::json& index, int depth,
-               const std::vector<std::string>& names,
-               std::vector<Candidate>& out) const;
-  bool LeadsTo(const Digest& id, const Digest& config, int depth) const;
+  absl::StatusOr<std::vector<Candidate>> Collect(
+      const nlohmann::json& index) const;
+  static absl::StatusOr<SelectedImage> FromManifest(const Candidate& chosen);
+  Platform PlatformOf(const nlohmann::json& descriptor,
+                      const nlohmann::json& manifest) const;
 
   std::map<std::string, ArchiveMember> members_;
 };

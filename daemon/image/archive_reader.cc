@@ -3,12 +3,15 @@
 #include <archive_entry.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "fmt/format.h"
 #include "image/archive_index.h"
+#include "image/archive_sources.h"
 #include "image/errors.h"
 #include "image/json.h"
 #include "image/layer_entry.h"
@@ -29,44 +32,36 @@ std::string_view DirName(std::string_view path) {
   return slash == path.npos ? std::string_view() : path.substr(0, slash);
 }
 
-// The content of the outer tar's current member.
-class MemberSource : public ByteSource {
- public:
-  explicit MemberSource(TarReader& tar) : tar_(tar) {}
+// What of an archive may be said in JSON by an engine that fails.
+bool IsBroken(const absl::Status& status) {
+  constexpr std::string_view kReasons[] = {
+      "ARCHIVE_TRUNCATED", "ARCHIVE_INVALID", "ARCHIVE_INCOMPLETE",
+      "ARCHIVE_NO_IMAGE",  "DIGEST_MISMATCH", "LAYER_INVALID",
+      "LAYER_TRUNCATED",   "BAD_IMAGE_CONFIG"};
+  return std::any_of(
+      std::begin(kReasons), std::end(kReasons),
+      [&](std::string_view reason) { return HasReason(status, reason); });
+}
 
-  absl::StatusOr<std::string_view> Next() override {
-    const std::string_view block = tar_.NextBlock();
-    RETURN_IF_ERROR(tar_.source_status());
-    if (tar_.problem() != nullptr) {
-      return ArchiveTruncated();
-    }
-    return block;
-  }
-
- private:
-  TarReader& tar_;
-};
-
-// Reads one archive; used once.
+// Reads one archive; used once. `source` holds plain tar.
 class ArchiveRun {
  public:
   ArchiveRun(ByteSource& source, const ArchiveOptions& options,
-             LayerConsumer& consumer, const ByteProgress& progress,
-             const CancelToken& cancel)
+             LayerConsumer& consumer, const CancelToken& cancel)
       : options_(options),
         consumer_(consumer),
         cancel_(cancel),
-        tail_(source, progress, cancel),
+        tail_(source, MaxBytes(options.limits)),
         tar_(tail_) {
     budget_.limits = options.limits;
   }
 
   absl::StatusOr<ArchiveImage> Run() {
     absl::StatusOr<ArchiveImage> image = ReadAndCheck();
-    if (image.ok() || !tar_.source_status().ok()) {
+    if (image.ok() || !tar_.source_status().ok() || !IsBroken(image.status())) {
       return image;
     }
-    // An engine that fails in the middle appends its error to the stream.
+    tail_.SkipToError();
     if (const std::optional<std::string> text = tail_.EngineError()) {
       return EngineStreamError(*text);
     }
@@ -74,6 +69,15 @@ class ArchiveRun {
   }
 
  private:
+  // Layers are stored once or compressed; the rest is small. This only keeps a
+  // compressed archive from going on for ever.
+  static int64_t MaxBytes(const ImageLimits& limits) {
+    constexpr int64_t kRest = int64_t{1} << 30;
+    return limits.max_unpacked_bytes > (INT64_MAX - kRest) / 2
+               ? INT64_MAX
+               : 2 * limits.max_unpacked_bytes + kRest;
+  }
+
   absl::StatusOr<ArchiveImage> ReadAndCheck() {
     RETURN_IF_ERROR(ReadMembers());
     ASSIGN_OR_RETURN(const SelectedImage selected,
@@ -92,15 +96,17 @@ class ArchiveRun {
     }
     RETURN_IF_ERROR(tar_.source_status());
     if (tar_.problem() != nullptr) {
-      return tar_.problem()->truncated || members > 0
-                 ? ArchiveTruncated()
-                 : ArchiveInvalid(tar_.problem()->text);
+      return tar_.problem()->truncated ? ArchiveTruncated()
+                                       : ArchiveInvalid(tar_.problem()->text);
     }
     const int64_t end = tar_.header_offset();
     RETURN_IF_ERROR(tar_.Drain());
     // Without its two zero blocks the archive was cut, however well it parses.
-    if (tar_.bytes_taken() - end < kTarEndBytes) {
+    if (tail_.bytes() - end < kTarEndBytes) {
       return ArchiveTruncated();
+    }
+    if (tail_.nonzero_end() > end) {
+      return ArchiveInvalid("something follows its end");
     }
     return absl::OkStatus();
   }
@@ -111,15 +117,15 @@ class ArchiveRun {
     const absl::StatusOr<std::string> path =
         NormalizePath(raw_name == nullptr ? "" : raw_name);
     if (!path.ok()) {
-      return ArchiveInvalid(std::string(path.status().message()));
+      return ArchiveInvalid("a member has an unusable name");
     }
+    RETURN_IF_ERROR(Account(path->size()));
     if (const char* target = archive_entry_hardlink(entry)) {
-      return AddLink(*path, target);
+      return AddLink(*path, "", target);
     }
     if (archive_entry_filetype(entry) == AE_IFLNK) {
-      const char* target = archive_entry_symlink(entry);
-      return AddLink(*path, fmt::format("{}/{}", DirName(*path),
-                                        target == nullptr ? "" : target));
+      const char* const target = archive_entry_symlink(entry);
+      return AddLink(*path, DirName(*path), target == nullptr ? "" : target);
     }
     if (archive_entry_filetype(entry) != AE_IFREG) {
       return absl::OkStatus();
@@ -127,23 +133,35 @@ class ArchiveRun {
     return ReadBlob(*path);
   }
 
-  // Links that leave the archive are simply not found later.
-  absl::Status AddLink(const std::string& path, std::string_view raw_target) {
-    std::string target;
-    std::string_view rest = raw_target;
-    while (!rest.empty()) {
+  // Counts what is kept in memory.
+  absl::Status Account(size_t bytes) {
+    text_bytes_ += static_cast<int64_t>(bytes);
+    return text_bytes_ > kMaxTextBytes
+               ? ImageTooLarge(
+                     fmt::format("{} bytes of names and JSON", kMaxTextBytes))
+               : absl::OkStatus();
+  }
+
+  // A link that leaves the archive leads to nothing.
+  absl::Status AddLink(const std::string& path, std::string_view from,
+                       std::string_view raw_target) {
+    std::string target(from);
+    bool inside = !raw_target.starts_with('/') || from.empty();
+    for (std::string_view rest = raw_target; !rest.empty();) {
       const size_t slash = rest.find('/');
       const std::string_view part = rest.substr(0, slash);
       rest = slash == rest.npos ? std::string_view() : rest.substr(slash + 1);
       if (part == "..") {
-        if (target.empty()) {
-          return absl::OkStatus();
-        }
+        inside = inside && !target.empty();
         target = std::string(DirName(target));
       } else if (!part.empty() && part != ".") {
         target += (target.empty() ? "" : "/") + std::string(part);
       }
     }
+    if (!inside) {
+      target.clear();
+    }
+    RETURN_IF_ERROR(Account(target.size()));
     index_.Add(path, {.kind = ArchiveMember::Kind::kLink, .target = target});
     return absl::OkStatus();
   }
@@ -153,12 +171,14 @@ class ArchiveRun {
     PeekSource blob(member);
     ASSIGN_OR_RETURN(const std::string_view head, blob.Peek(kSniffBytes));
     if (SniffBlob(head) == BlobKind::kOther) {
-      return ReadText(path, blob);
+      return ReadText(path, head, blob);
     }
     ASSIGN_OR_RETURN(EntryVisitor* const visitor, consumer_.BeginLayer());
+    WatchedVisitor watched(*visitor);
     const absl::StatusOr<LayerInfo> info =
-        ReadLayer(blob, budget_, *visitor, cancel_);
+        ReadLayer(blob, budget_, watched, cancel_);
     RETURN_IF_ERROR(tar_.source_status());
+    RETURN_IF_ERROR(watched.status());
     if (tar_.problem() != nullptr) {
       return ArchiveTruncated();
     }
@@ -177,15 +197,19 @@ class ArchiveRun {
     return absl::OkStatus();
   }
 
-  absl::Status ReadText(const std::string& path, ByteSource& blob) {
-    ArchiveMember out{.kind = ArchiveMember::Kind::kText};
-    const int64_t limit =
-        std::min(options_.limits.max_json_bytes, kMaxTextBytes - text_bytes_);
-    if (archive_entry_size(tar_.entry()) > limit) {
+  absl::Status ReadText(const std::string& path, std::string_view head,
+                        ByteSource& blob) {
+    const size_t first = head.find_first_not_of(" \t\r\n");
+    const int64_t size = archive_entry_size(tar_.entry());
+    if (first == head.npos ||
+        std::string_view("{[n").find(head[first]) == head.npos ||
+        size > options_.limits.max_json_bytes) {
       // Whatever it is, it is not what describes an image.
       index_.Add(path, {.kind = ArchiveMember::Kind::kOther});
       return absl::OkStatus();
     }
+    RETURN_IF_ERROR(Account(static_cast<size_t>(std::max<int64_t>(size, 0))));
+    ArchiveMember out{.kind = ArchiveMember::Kind::kText};
     while (true) {
       RETURN_IF_ERROR(cancel_.Check());
       ASSIGN_OR_RETURN(const std::string_view block, blob.Next());
@@ -194,7 +218,6 @@ class ArchiveRun {
       }
       out.text.append(block);
     }
-    text_bytes_ += static_cast<int64_t>(out.text.size());
     out.digest = Sha256Of(out.text);
     index_.Add(path, std::move(out));
     return absl::OkStatus();
@@ -208,7 +231,6 @@ class ArchiveRun {
     ArchiveImage image;
     image.config_digest = config->digest;
     image.names = selected.names;
-    image.bytes_read = tar_.bytes_taken();
     RETURN_IF_ERROR(CheckConfigName(selected.config_path, config->digest));
     ASSIGN_OR_RETURN(image.config, ParseImageConfig(config->text));
     RETURN_IF_ERROR(CheckExpected(image));
@@ -217,10 +239,13 @@ class ArchiveRun {
           "the config names {} layers and the manifest {}",
           image.config.diff_ids.size(), selected.layer_paths.size()));
     }
+    std::map<Digest, int> handles;
     for (size_t i = 0; i < selected.layer_paths.size(); ++i) {
       ASSIGN_OR_RETURN(const int handle, CheckLayer(selected.layer_paths[i],
                                                     image.config.diff_ids[i]));
-      image.layers.push_back(handle);
+      // Archives may hold a layer that occurs twice as two copies.
+      image.layers.push_back(
+          handles.emplace(image.config.diff_ids[i], handle).first->second);
     }
     return image;
   }
@@ -285,7 +310,28 @@ absl::StatusOr<ArchiveImage> ReadArchive(ByteSource& source,
                                          LayerConsumer& consumer,
                                          const ByteProgress& progress,
                                          const CancelToken& cancel) {
-  return ArchiveRun(source, options, consumer, progress, cancel).Run();
+  WatchedSource watched(source, progress, cancel);
+  PeekSource peek(watched);
+  ASSIGN_OR_RETURN(const std::string_view head, peek.Peek(kSniffBytes));
+  const BlobKind kind = SniffBlob(head);
+  if (kind != BlobKind::kGzip && kind != BlobKind::kZstd) {
+    absl::StatusOr<ArchiveImage> image =
+        ArchiveRun(peek, options, consumer, cancel).Run();
+    if (image.ok()) {
+      image->bytes_read = watched.bytes();
+    }
+    return image;
+  }
+  DecompressSource unpacked(peek, kind);
+  absl::StatusOr<ArchiveImage> image =
+      ArchiveRun(unpacked, options, consumer, cancel).Run();
+  if (unpacked.damaged()) {
+    return ArchiveInvalid("its compressed data is damaged");
+  }
+  if (image.ok()) {
+    image->bytes_read = watched.bytes();
+  }
+  return image;
 }
 
 }  // namespace bottled

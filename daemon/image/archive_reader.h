@@ -6,14 +6,15 @@
 // Layouts (measured on dockerd 20.10.24, 29.7.2 with both stores, podman
 // 4.3.1): <id>/layer.tar with <config>.json, blobs/sha256/*, <diff id>.tar with
 // links. Duplicate layers may be symbolic or hard links to a member that comes
-// before or after.
+// before or after. The whole archive may be compressed with gzip or zstd, as
+// `docker load` takes it.
 //
 // An answer of 200, a clean end of the stream and a well-formed tar prove
 // nothing: engines were seen to leave out layers in silence. So reading
-// succeeds only when the tar's end marker was seen, one manifest names one
-// image, its config and every layer are present, each layer's unpacked SHA-256
-// is the diff ID that the config names, the counts agree, and everything agrees
-// with what the caller expects.
+// succeeds only when the tar's end marker was seen with nothing but zeros
+// behind it, one manifest names one image, its config and every layer are
+// present, each layer's unpacked SHA-256 is the diff ID that the config names,
+// the counts agree, and everything agrees with what the caller expects.
 
 #ifndef BOTTLED_IMAGE_ARCHIVE_READER_H_
 #define BOTTLED_IMAGE_ARCHIVE_READER_H_

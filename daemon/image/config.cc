@@ -1,5 +1,6 @@
 #include "image/config.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -26,6 +27,13 @@ bool IsRfc3339(const std::string& text) {
   return text.size() < 64 && std::regex_match(text, pattern);
 }
 
+// No process can be given such a text.
+bool HasNul(const std::vector<std::string>& texts) {
+  return std::any_of(texts.begin(), texts.end(), [](const std::string& text) {
+    return text.find('\0') != std::string::npos;
+  });
+}
+
 absl::Status ReadRuntime(const json& config, ImageConfig& out) {
   if (!config.is_null() && !config.is_object()) {
     return BadImageConfig("\"config\" is not an object");
@@ -42,6 +50,10 @@ absl::Status ReadRuntime(const json& config, ImageConfig& out) {
   if (env.size() > kMaxTexts || out.entrypoint.size() > kMaxTexts ||
       out.cmd.size() > kMaxTexts) {
     return BadImageConfig("a list has too many members");
+  }
+  if (HasNul(env) || HasNul(out.entrypoint) || HasNul(out.cmd) ||
+      HasNul({out.working_dir, out.user})) {
+    return BadImageConfig("a text in it contains a NUL");
   }
   out.env = NormalizeEnv(env);
   return absl::OkStatus();
@@ -96,8 +108,11 @@ absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view text) {
     return BadImageConfig("it names too many layers");
   }
   for (const std::string& diff_id : diff_ids) {
-    ASSIGN_OR_RETURN(Digest digest, Digest::Parse(diff_id));
-    config.diff_ids.push_back(std::move(digest));
+    absl::StatusOr<Digest> digest = Digest::Parse(diff_id);
+    if (!digest.ok()) {
+      return BadImageConfig("a layer's digest is malformed");
+    }
+    config.diff_ids.push_back(*std::move(digest));
   }
   return config;
 }

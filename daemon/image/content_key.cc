@@ -38,10 +38,8 @@ std::string ContentKeyInputs(const ImageConfig& config,
       {"env", config.env},
       {"options", {{"cpus", options.cpus}, {"memory_mib", options.memory_mib}}},
       {"packer", packer},
-      {"platform",
-       {{"architecture", config.platform.architecture},
-        {"os", config.platform.os},
-        {"variant", config.platform.variant}}},
+      // Artifacts do not have the variant, and podman does not report it.
+      {"platform", config.platform.WithoutVariant()},
       {"user", config.user},
       {"working_dir", config.working_dir},
   };

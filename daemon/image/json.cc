@@ -9,24 +9,28 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
+constexpr int kMaxValues = 500'000;
 
 }  // namespace
 
 std::optional<json> ParseJson(std::string_view text) {
   bool good = true;
+  int values = 0;
   std::vector<std::set<std::string>> keys;
   const json::parser_callback_t check =
       [&](int depth, json::parse_event_t event, json& parsed) {
-        if (depth > kMaxDepth) {
+        if (depth > kMaxDepth || (good && ++values > kMaxValues)) {
           good = false;
+        }
+        if (!good) {
           return false;
         }
         if (event == json::parse_event_t::object_start) {
           keys.emplace_back();
-        } else if (event == json::parse_event_t::object_end) {
+        } else if (event == json::parse_event_t::object_end && !keys.empty()) {
           keys.pop_back();
         } else if (event == json::parse_event_t::key && !keys.empty()) {
-          good = keys.back().insert(parsed.get<std::string>()).second && good;
+          good = keys.back().insert(parsed.get<std::string>()).second;
         }
         return true;
       };

@@ -13,7 +13,8 @@
 
 namespace bottled {
 
-// The document, or nullopt when it is not JSON, is nested deeper than 32 levels
+// The document, or nullopt when it is not JSON, is nested deeper than 32
+// levels, has more than 500 000 values (one byte of text can cost 30 of memory)
 // or has a key twice in one object.
 std::optional<nlohmann::json> ParseJson(std::string_view text);
 

@@ -39,6 +39,13 @@ std::string_view Text(const char* text) {
   return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
+// ".wh..wh.plnk" and its like, where aufs kept its own files.
+bool IsInAufsDirectory(std::string_view path) {
+  const std::string_view dir = DirName(path);
+  return dir.starts_with(kAufs) ||
+         dir.find("/" + std::string(kAufs)) != dir.npos;
+}
+
 // OCI's whiteouts are files whose names begin with ".wh.".
 absl::StatusOr<std::optional<Entry>> MakeWhiteout(const std::string& path) {
   const std::string_view name = BaseName(path);
@@ -48,7 +55,7 @@ absl::StatusOr<std::optional<Entry>> MakeWhiteout(const std::string& path) {
     entry.path = std::string(DirName(path));
     return std::optional<Entry>(std::move(entry));
   }
-  if (name.starts_with(kAufs)) {
+  if (name.starts_with(kAufs) || IsInAufsDirectory(path)) {
     return std::optional<Entry>();
   }
   const std::string_view hidden = name.substr(kWhiteout.size());
@@ -141,13 +148,19 @@ absl::StatusOr<std::string> NormalizePath(std::string_view raw) {
 }
 
 absl::StatusOr<std::optional<Entry>> MakeEntry(archive_entry* member) {
-  ASSIGN_OR_RETURN(std::string path,
-                   NormalizePath(Text(archive_entry_pathname(member))));
+  const char* const raw = archive_entry_pathname(member);
+  if (raw == nullptr) {
+    return LayerInvalid("an entry has no name");
+  }
+  ASSIGN_OR_RETURN(std::string path, NormalizePath(raw));
   if (path.empty()) {
     return std::optional<Entry>();
   }
   if (BaseName(path).starts_with(kWhiteout)) {
     return MakeWhiteout(path);
+  }
+  if (IsInAufsDirectory(path)) {
+    return std::optional<Entry>();
   }
   Entry entry;
   entry.path = std::move(path);

@@ -71,9 +71,11 @@ absl::Status CheckBudget(const Entry& entry, LayerBudget& budget) {
 }
 
 absl::Status ReadContent(TarReader& tar, const Entry& entry,
-                         EntryVisitor& visitor) {
+                         EntryVisitor& visitor, const CancelToken& cancel) {
   int64_t left = entry.size;
   while (left > 0) {
+    // Holes come without a read of the source.
+    RETURN_IF_ERROR(cancel.Check());
     std::string_view block = tar.NextBlock();
     if (block.empty()) {
       RETURN_IF_ERROR(ProblemOf(tar));
@@ -112,7 +114,7 @@ absl::StatusOr<LayerInfo> ReadLayer(ByteSource& source, LayerBudget& budget,
     RETURN_IF_ERROR(CheckBudget(*entry, budget));
     RETURN_IF_ERROR(visitor.OnEntry(*entry));
     if (entry->kind == EntryKind::kFile) {
-      RETURN_IF_ERROR(ReadContent(tar, *entry, visitor));
+      RETURN_IF_ERROR(ReadContent(tar, *entry, visitor, cancel));
     }
   }
   RETURN_IF_ERROR(ProblemOf(tar));

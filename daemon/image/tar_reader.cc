@@ -2,6 +2,10 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
+#if __has_include(<xlocale.h>)
+#include <xlocale.h>
+#endif
 
 #include <algorithm>
 #include <string>
@@ -18,6 +22,23 @@ const std::string& Zeros() {
   return zeros;
 }
 
+// The "C" locale for this thread, while it lives.
+class InCLocale {
+ public:
+  InCLocale() : before_(uselocale(CLocale())) {}
+  ~InCLocale() { uselocale(before_); }
+  InCLocale(const InCLocale&) = delete;
+  InCLocale& operator=(const InCLocale&) = delete;
+
+ private:
+  static locale_t CLocale() {
+    static const locale_t c = newlocale(LC_ALL_MASK, "C", nullptr);
+    return c;
+  }
+
+  const locale_t before_;
+};
+
 }  // namespace
 
 struct TarReader::Callbacks {
@@ -29,7 +50,7 @@ struct TarReader::Callbacks {
       archive_set_error(reader->archive_, -1, "the source failed");
       return ARCHIVE_FATAL;
     }
-    reader->bytes_taken_ += static_cast<int64_t>(block->size());
+    reader->source_ended_ = block->empty();
     *buffer = block->data();
     return static_cast<la_ssize_t>(block->size());
   }
@@ -39,6 +60,8 @@ TarReader::TarReader(ByteSource& source)
     : source_(source), archive_(archive_read_new()) {
   archive_read_support_format_tar(archive_);
   archive_read_support_format_empty(archive_);
+  // Else, on macOS, files called "._x" would be taken for attributes.
+  archive_read_set_format_option(archive_, "tar", "mac-ext", nullptr);
   if (archive_read_open(archive_, this, nullptr, &Callbacks::Read, nullptr) !=
       ARCHIVE_OK) {
     SetProblem();
@@ -48,13 +71,18 @@ TarReader::TarReader(ByteSource& source)
 TarReader::~TarReader() { archive_read_free(archive_); }
 
 void TarReader::SetProblem() {
+  const char* text = archive_error_string(archive_);
+  SetProblem(text == nullptr ? "unreadable" : text);
+}
+
+void TarReader::SetProblem(std::string_view text) {
   if (problem_ != nullptr) {
     return;
   }
-  const char* text = archive_error_string(archive_);
   problem_ = std::make_unique<TarProblem>();
-  problem_->text = Printable(text == nullptr ? "unreadable" : text, 200);
-  problem_->truncated = problem_->text.find("runcated") != std::string::npos;
+  problem_->text = Printable(text, 200);
+  problem_->truncated = (any_ && source_ended_) ||
+                        text.find("runcated") != std::string_view::npos;
 }
 
 bool TarReader::Next() {
@@ -64,8 +92,17 @@ bool TarReader::Next() {
   position_ = 0;
   pending_ = {};
   content_ended_ = false;
+  const InCLocale in_c_locale;
   const int result = archive_read_next_header(archive_, &entry_);
-  if (result == ARCHIVE_OK || result == ARCHIVE_WARN) {
+  if (result == ARCHIVE_OK) {
+    any_ = true;
+    return true;
+  }
+  const char* text = archive_error_string(archive_);
+  if (result == ARCHIVE_WARN && text != nullptr &&
+      std::string_view(text).find("can't be converted") !=
+          std::string_view::npos) {
+    any_ = true;
     return true;
   }
   entry_ = nullptr;
@@ -89,8 +126,12 @@ std::string_view TarReader::NextBlock() {
       pending_offset_ = archive_entry_size(entry_);
       break;
     }
-    if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
+    if (result != ARCHIVE_OK) {
       SetProblem();
+      return {};
+    }
+    if (offset < position_) {
+      SetProblem("the parts of a sparse file overlap");
       return {};
     }
     pending_ = std::string_view(static_cast<const char*>(data), size);
@@ -122,7 +163,6 @@ absl::Status TarReader::Drain() {
     if (block->empty()) {
       break;
     }
-    bytes_taken_ += static_cast<int64_t>(block->size());
   }
   return source_status_;
 }

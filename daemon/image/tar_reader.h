@@ -3,8 +3,9 @@
 // Names come out as the bytes that the tar holds. libarchive converts PAX names
 // to the locale's charset and, in a UTF-8 locale, also normalises them; in the
 // "C" locale the conversion of anything but ASCII fails and it falls back to
-// the raw bytes. So nothing in this program may call setlocale(), and a test
-// checks names that would change.
+// the raw bytes. So headers are read in that locale, whatever the program's is.
+// Of libarchive's other warnings, which mean that a part of a header was
+// ignored, none is accepted: the tree would not be the image's.
 
 #ifndef BOTTLED_IMAGE_TAR_READER_H_
 #define BOTTLED_IMAGE_TAR_READER_H_
@@ -53,8 +54,7 @@ class TarReader {
   // The first error of the source; it is the cause of any problem().
   const absl::Status& source_status() const { return source_status_; }
 
-  // Bytes taken from the source, and the offset of the last header.
-  int64_t bytes_taken() const { return bytes_taken_; }
+  // The offset of the last header; after the last member, of the end mark.
   int64_t header_offset() const;
 
   // Takes what is left of the source after the end mark.
@@ -63,13 +63,15 @@ class TarReader {
  private:
   struct Callbacks;
   void SetProblem();
+  void SetProblem(std::string_view text);
 
   ByteSource& source_;
   archive* const archive_;
   archive_entry* entry_ = nullptr;
   std::unique_ptr<TarProblem> problem_;
   absl::Status source_status_;
-  int64_t bytes_taken_ = 0;
+  bool source_ended_ = false;
+  bool any_ = false;
   // Content given so far, and a block that waits behind a hole.
   int64_t position_ = 0;
   int64_t pending_offset_ = 0;

@@ -111,10 +111,11 @@ DecompressSource::DecompressSource(ByteSource& source, BlobKind kind)
 
 DecompressSource::~DecompressSource() { archive_read_free(archive_); }
 
-absl::Status DecompressSource::Problem() const {
+absl::Status DecompressSource::Problem() {
   if (!source_status_.ok()) {
     return source_status_;
   }
+  damaged_ = true;
   const char* text = archive_error_string(archive_);
   return LayerInvalid(fmt::format("its compressed data is damaged ({})",
                                   text == nullptr ? "unreadable" : text));

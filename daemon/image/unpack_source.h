@@ -28,7 +28,8 @@ enum class BlobKind {
 // block with a valid header checksum, or a block of zeros.
 BlobKind SniffBlob(std::string_view head);
 
-// Gives the first bytes of another source without losing them.
+// Gives the first bytes of another source without losing them. Peek() comes
+// before the first Next().
 class PeekSource : public ByteSource {
  public:
   explicit PeekSource(ByteSource& source) : source_(source) {}
@@ -56,15 +57,19 @@ class DecompressSource : public ByteSource {
 
   absl::StatusOr<std::string_view> Next() override;
 
+  // Whether the compressed data was at fault.
+  bool damaged() const { return damaged_; }
+
  private:
   struct Callbacks;
-  absl::Status Problem() const;
+  absl::Status Problem();
 
   ByteSource& source_;
   archive* const archive_;
   absl::Status source_status_;
   bool open_ = false;
   bool ended_ = false;
+  bool damaged_ = false;
 };
 
 }  // namespace bottled
