@@ -29,6 +29,8 @@ struct RawHeader {
   std::string link = {};
   int64_t device_major = 0;
   int64_t device_minor = 0;
+  // The magic of POSIX in place of GNU's. A hard link's size counts only then.
+  bool posix = false;
 };
 
 class TarBuilder {
@@ -132,7 +134,7 @@ class TarBuilder {
     Number(block, 136, 12, header.mtime);
     block[156] = header.type;
     Copy(block, 157, 100, header.link);
-    std::memcpy(&block[257], "ustar  ", 8);
+    std::memcpy(&block[257], header.posix ? "ustar\00000" : "ustar  ", 8);
     Number(block, 329, 8, header.device_major);
     Number(block, 337, 8, header.device_minor);
     FixChecksum(block);
