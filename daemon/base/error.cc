@@ -112,7 +112,11 @@ absl::Status MakeError(absl::StatusCode code, std::string_view reason,
 }
 
 absl::Status WithDetail(absl::Status status, const ErrorDetail& detail) {
-  status.SetPayload(kDetailUrl, absl::Cord(Serialize(detail)));
+  const std::string text = Serialize(detail);
+  // Not the constructor from std::string: a template, which newer compilers
+  // mangle otherwise than the one that built Debian's abseil.
+  status.SetPayload(kDetailUrl,
+                    absl::Cord(absl::string_view(text.data(), text.size())));
   return status;
 }
 

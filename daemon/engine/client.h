@@ -1,8 +1,8 @@
 // EngineClient: the Docker Engine API of one endpoint, over libcurl.
 //
-// unix:// and tcp:// (with or without TLS) are dialled by libcurl; ssh:// runs
-// `ssh … docker system dial-stdio`, as docker's CLI does, and gives libcurl the
-// socket. Each call uses a connection of its own: engines were seen to break
+// unix:// and tcp:// (with or without TLS) are dialled by libcurl; for ssh://
+// it talks to `ssh … docker system dial-stdio`, as docker's CLI does. Each call
+// uses a connection of its own: engines were seen to break
 // kept connections after streamed bodies.
 //
 // Thread-safe; calls run in the caller's thread and block it. All take a

@@ -21,10 +21,6 @@ bool InitCurl() {
   return ok;
 }
 
-int SocketIsConnected(void*, curl_socket_t, curlsocktype) {
-  return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
 bool FileExists(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::exists(path, error);
@@ -93,19 +89,12 @@ absl::Status CurlHandle::SetUp(const std::string& target,
       break;
     }
     case EngineAddress::Kind::kSsh: {
-      absl::StatusOr<SshDial> ssh = SshDial::Start(address, connect_timeout);
-      if (!ssh.ok()) {
-        return EngineUnreachable(endpoint_,
-                                 std::string(ssh.status().message()));
-      }
-      ssh_ = std::move(ssh).value();
-      ssh_socket_ = ssh_->TakeSocket();
-      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &OpenSshSocket);
-      curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
-      curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &SocketIsConnected);
-      curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 0L);
-      // Never dialled, and no name that would have to be looked up.
-      base = "http://127.0.0.1";
+      ASSIGN_OR_RETURN(ssh_, SshDial::Create(address, connect_timeout));
+      curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+                       ssh_->socket_path().c_str());
+      curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &BeforeRequest);
+      curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
+      base = "http://localhost";
       break;
     }
   }
@@ -135,15 +124,17 @@ void CurlHandle::SetUpTls() {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
 }
 
-curl_socket_t CurlHandle::OpenSshSocket(void* self, curlsocktype,
-                                        curl_sockaddr*) {
-  // libcurl closes it. A second call finds none: one ssh is one connection.
-  const int fd = static_cast<CurlHandle*>(self)->ssh_socket_.Release();
-  return fd < 0 ? CURL_SOCKET_BAD : fd;
+int CurlHandle::BeforeRequest(void* self, char*, char*, int, int) {
+  auto* handle = static_cast<CurlHandle*>(self);
+  handle->ssh_status_ = handle->ssh_->Launch();
+  return handle->ssh_status_.ok() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 std::string CurlHandle::Explain(CURLcode code) {
-  if (ssh_.has_value()) {
+  if (!ssh_status_.ok()) {
+    return std::string(ssh_status_.message());
+  }
+  if (ssh_ != nullptr) {
     if (std::string text = ssh_->ErrorOutput(); !text.empty()) {
       return "ssh: " + text;
     }

@@ -7,14 +7,12 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "endpoint/endpoint.h"
 #include "engine/ssh_dial.h"
-#include "platform/fd.h"
 
 namespace bottled {
 
@@ -37,7 +35,7 @@ using CurlList = std::unique_ptr<curl_slist, CurlListDeleter>;
 // pointers into it. Not thread-safe.
 class CurlHandle {
  public:
-  // Reasons BAD_ENGINE_ADDRESS, ENGINE_UNREACHABLE (no ssh), INTERNAL.
+  // Starts nothing yet. Reason BAD_ENGINE_ADDRESS, or what the system says.
   static absl::StatusOr<std::unique_ptr<CurlHandle>> Create(
       const EngineEndpoint& endpoint, const std::string& target,
       std::chrono::milliseconds connect_timeout);
@@ -61,13 +59,14 @@ class CurlHandle {
   absl::Status SetUp(const std::string& target,
                      std::chrono::milliseconds connect_timeout);
   void SetUpTls();
-  static curl_socket_t OpenSshSocket(void* self, curlsocktype purpose,
-                                     curl_sockaddr* address);
+  static int BeforeRequest(void* self, char* remote_ip, char* local_ip,
+                           int remote_port, int local_port);
 
   const EngineEndpoint endpoint_;
   std::chrono::milliseconds connect_timeout_{0};
-  std::optional<SshDial> ssh_;
-  Fd ssh_socket_;
+  std::unique_ptr<SshDial> ssh_;
+  // Why ssh could not be started.
+  absl::Status ssh_status_;
   CurlList headers_;
   char error_[CURL_ERROR_SIZE] = {};
   // Last, so that it is closed first.

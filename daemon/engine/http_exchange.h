@@ -43,8 +43,8 @@ class HttpExchange {
     size_t block_bytes = 16 << 10;
   };
 
-  // Prepares `GET target`; for ssh:// starts ssh. `target` begins with "/" and
-  // is percent-encoded. Reasons BAD_ENGINE_ADDRESS, ENGINE_UNREACHABLE.
+  // Prepares `GET target`; dials nothing yet. `target` begins with "/" and
+  // is percent-encoded. Reason BAD_ENGINE_ADDRESS, or what the system says.
   static absl::StatusOr<std::unique_ptr<HttpExchange>> Start(
       const EngineEndpoint& endpoint, const std::string& target,
       const Options& options);

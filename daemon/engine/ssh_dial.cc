@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "platform/new_socket.h"
 #include "platform/places.h"
 
 namespace bottled {
@@ -63,30 +67,83 @@ std::vector<std::string> SshArgv(const EngineAddress& address,
   return argv;
 }
 
-absl::StatusOr<SshDial> SshDial::Start(const EngineAddress& address,
-                                       std::chrono::milliseconds timeout) {
-  std::array<int, 2> sockets{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()) != 0) {
-    return ErrnoError(errno, "socketpair");
+absl::StatusOr<std::unique_ptr<SshDial>> SshDial::Create(
+    EngineAddress address, std::chrono::milliseconds connect_timeout) {
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor.
+  std::unique_ptr<SshDial> dial(
+      new SshDial(std::move(address), connect_timeout));
+  RETURN_IF_ERROR(dial->Listen());
+  return dial;
+}
+
+SshDial::~SshDial() { RemoveSocket(); }
+
+std::string SshDial::socket_path() const { return dir_ + "/s"; }
+
+absl::Status SshDial::Listen() {
+  std::error_code error;
+  std::string dir =
+      (std::filesystem::temp_directory_path(error) / "bottled-ssh-XXXXXX")
+          .string();
+  // Mode 0700: nobody else can connect.
+  if (error || ::mkdtemp(dir.data()) == nullptr) {
+    return ErrnoError(error ? error.value() : errno, dir);
   }
-  Fd ours(sockets[0]);
-  const Fd theirs(sockets[1]);
+  dir_ = dir;
+  const std::string path = socket_path();
+  const std::optional<UnixAddress> name = MakeUnixAddress(path);
+  if (!name.has_value()) {
+    return ErrnoError(ENAMETOOLONG, path);
+  }
+  listener_ = NewUnixSocket(SOCK_STREAM);
+  if (!listener_.valid()) {
+    return ErrnoError(errno, "socket");
+  }
+  // Launch() must not wait for a client that never came.
+  RETURN_IF_ERROR(SetFlags(listener_.get(), true));
+  if (::bind(listener_.get(), name->get(), name->length) != 0 ||
+      ::listen(listener_.get(), 1) != 0) {
+    return ErrnoError(errno, path);
+  }
+  return absl::OkStatus();
+}
+
+void SshDial::RemoveSocket() {
+  listener_.Reset();
+  if (!dir_.empty()) {
+    ::unlink(socket_path().c_str());
+    ::rmdir(dir_.c_str());
+    dir_.clear();
+  }
+}
+
+absl::Status SshDial::Launch() {
+  const Fd theirs(::accept(listener_.get(), nullptr, nullptr));
+  const int accept_errno = errno;
+  RemoveSocket();
+  if (!theirs.valid()) {
+    return ErrnoError(accept_errno, "accept");
+  }
   std::array<int, 2> pipe{};
   if (::pipe(pipe.data()) != 0) {
     return ErrnoError(errno, "pipe");
   }
-  Fd errors(pipe[0]);
+  errors_ = Fd(pipe[0]);
   const Fd their_errors(pipe[1]);
-  RETURN_IF_ERROR(SetFlags(ours.get(), true));
+  // ssh wants its standard streams to block, and BSDs pass the listener's
+  // O_NONBLOCK on.
+  if (::fcntl(theirs.get(), F_SETFL, 0) != 0) {
+    return ErrnoError(errno, "fcntl");
+  }
   RETURN_IF_ERROR(SetFlags(theirs.get(), false));
-  RETURN_IF_ERROR(SetFlags(errors.get(), true));
+  RETURN_IF_ERROR(SetFlags(errors_.get(), true));
   RETURN_IF_ERROR(SetFlags(their_errors.get(), false));
 
   ProcessSpec spec;
-  spec.argv = SshArgv(
-      address,
-      std::max(std::chrono::seconds(1),
-               std::chrono::duration_cast<std::chrono::seconds>(timeout)));
+  spec.argv = SshArgv(address_,
+                      std::max(std::chrono::seconds(1),
+                               std::chrono::duration_cast<std::chrono::seconds>(
+                                   connect_timeout_)));
   spec.env = SshEnvironment();
   spec.stdin_fd = theirs.get();
   spec.stdout_fd = theirs.get();
@@ -94,7 +151,8 @@ absl::StatusOr<SshDial> SshDial::Start(const EngineAddress& address,
   // Its own session, so that it finds no terminal to ask for a password on.
   spec.new_session = true;
   ASSIGN_OR_RETURN(Process process, Process::Start(spec));
-  return SshDial(std::move(process), std::move(ours), std::move(errors));
+  process_ = std::move(process);
+  return absl::OkStatus();
 }
 
 std::string SshDial::ErrorOutput() {

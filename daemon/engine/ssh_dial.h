@@ -6,7 +6,10 @@
 #define BOTTLED_ENGINE_SSH_DIAL_H_
 
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,30 +23,45 @@ namespace bottled {
 std::vector<std::string> SshArgv(const EngineAddress& address,
                                  std::chrono::seconds connect_timeout);
 
-// A running ssh. Destruction ends it. Not thread-safe.
+// One connection. libcurl connects to a socket of ours; the other end of that
+// connection becomes ssh's standard input and output. (A connected socket pair
+// would be simpler, but libcurl 7.88 dials descriptors that it was told are
+// connected.) Stays where it is. Destruction ends ssh. Not thread-safe.
 class SshDial {
  public:
-  // Starts ssh; does not wait for the connection. The child gets PATH, HOME and
-  // what ssh itself reads of our environment, has no terminal and never asks.
-  // Reason PROGRAM_NOT_FOUND.
-  static absl::StatusOr<SshDial> Start(const EngineAddress& address,
-                                       std::chrono::milliseconds timeout);
+  // Listens on a socket that only this user can reach.
+  static absl::StatusOr<std::unique_ptr<SshDial>> Create(
+      EngineAddress address, std::chrono::milliseconds connect_timeout);
 
-  // Our end of its standard input and output; the caller owns it from now on.
-  Fd TakeSocket() { return std::move(socket_); }
+  ~SshDial();
+  SshDial(const SshDial&) = delete;
+  SshDial& operator=(const SshDial&) = delete;
+
+  // Where libcurl has to connect to.
+  std::string socket_path() const;
+
+  // To be called once something has connected there: starts ssh on it and
+  // removes the socket. Does not wait for ssh to connect. The child gets PATH,
+  // HOME and what ssh itself reads of our environment, has no terminal and
+  // never asks. Reason PROGRAM_NOT_FOUND.
+  absl::Status Launch();
 
   // What ssh wrote to its standard error so far, at most 4 KiB; never blocks.
   std::string ErrorOutput();
 
  private:
-  SshDial(Process process, Fd socket, Fd errors)
-      : process_(std::move(process)),
-        socket_(std::move(socket)),
-        errors_(std::move(errors)) {}
+  SshDial(EngineAddress address, std::chrono::milliseconds connect_timeout)
+      : address_(std::move(address)), connect_timeout_(connect_timeout) {}
 
-  Process process_;
-  Fd socket_;
+  absl::Status Listen();
+  void RemoveSocket();
+
+  const EngineAddress address_;
+  const std::chrono::milliseconds connect_timeout_;
+  std::string dir_;
+  Fd listener_;
   Fd errors_;
+  std::optional<Process> process_;
 };
 
 }  // namespace bottled

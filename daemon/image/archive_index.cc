@@ -165,7 +165,7 @@ absl::StatusOr<SelectedImage> ArchiveIndex::Select(
   // Without an image dockerd writes null, or no file at all.
   if (Find("manifest.json") != nullptr &&
       !(manifest.has_value() && manifest->empty())) {
-    return ArchiveInvalid("manifest.json is malformed");
+    return ArchiveInvalid("manifest.json is malformed or too large");
   }
   const std::optional<json> index = Document("index.json");
   if (index.has_value() && index->is_object()) {

@@ -4,7 +4,8 @@
 //                ~/.local/state/bottled                             0700
 //     bottled.db (+ -wal)   the index                               0600
 //     LOCK                  flock of the running daemon             0600
-//     logs/                 of daemons started by bottlectl         0700
+//     START                 flock of the bottlectl that starts it   0600
+//     logs/bottled.log      of daemons started by bottlectl         0600
 //   cache dir    $BOTTLED_CACHE_DIR, $XDG_CACHE_HOME/bottled,
 //                ~/.cache/bottled                                   0700
 //     obj/<aa>/<64 hex>.smolmachine   artifacts                     0400
@@ -56,7 +57,9 @@ struct Places {
 
   std::filesystem::path database() const { return state_dir / "bottled.db"; }
   std::filesystem::path lock() const { return state_dir / "LOCK"; }
+  std::filesystem::path start_lock() const { return state_dir / "START"; }
   std::filesystem::path log_dir() const { return state_dir / "logs"; }
+  std::filesystem::path daemon_log() const { return log_dir() / "bottled.log"; }
   std::filesystem::path objects() const { return cache_dir / "obj"; }
   std::filesystem::path stage() const { return cache_dir / "stage"; }
   std::filesystem::path quarantine() const { return cache_dir / "quarantine"; }

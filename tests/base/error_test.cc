@@ -70,7 +70,9 @@ TEST(Error, ADamagedPayloadCountsAsNone) {
        {"", "{", "[]", "3", R"({"reason": 7})", R"({"log_tail": 1})",
         R"({"reason": ""})", "\xff"}) {
     absl::Status status = absl::AbortedError("x");
-    status.SetPayload("bottled.dev/error-detail", absl::Cord(payload));
+    status.SetPayload(
+        "bottled.dev/error-detail",
+        absl::Cord(absl::string_view(payload.data(), payload.size())));
     EXPECT_EQ(GetErrorDetail(status).reason, "ABORTED") << payload;
   }
 }

@@ -99,31 +99,46 @@ std::string MakeLayer(const std::vector<TestFile>& files) {
   return tar;
 }
 
-std::string MakeArchive(const TestImage& image) {
+std::string MakeFifoLayer(const std::string& path) {
+  Entry entry;
+  entry.kind = EntryKind::kFifo;
+  entry.path = path;
+  entry.mode = 0644;
+  std::string tar = TarHeader(entry);
+  tar.append(static_cast<size_t>(kTarEndBytes), '\0');
+  return tar;
+}
+
+std::string MakeConfig(const TestImage& image) {
   std::vector<std::string> diff_ids;
-  std::vector<std::string> layer_paths;
   for (const std::string& layer : image.layers) {
     diff_ids.push_back(fmt::format("\"{}\"", Sha256Of(layer).ToString()));
-    layer_paths.push_back(fmt::format("\"{}\"", BlobPath(layer)));
   }
-  const std::string config = fmt::format(
+  return fmt::format(
       R"({{"architecture":"{}","os":"linux","config":{{"Env":["A=b"],)"
       R"("Cmd":["/bin/sh"],"User":"agent"}},)"
       R"("rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
       image.architecture.empty() ? HostPlatform().architecture
                                  : image.architecture,
       fmt::join(diff_ids, ","));
-  const std::string manifest =
-      fmt::format(R"([{{"Config":"{}","RepoTags":["{}"],"Layers":[{}]}}])",
-                  BlobPath(config), image.tag, fmt::join(layer_paths, ","));
+}
+
+std::string MakeArchive(const TestImage& image) {
   std::string tar;
+  std::vector<std::string> layer_paths;
   for (size_t i = 0; i < image.layers.size(); ++i) {
+    const std::string& layer = image.layers[i];
+    layer_paths.push_back(fmt::format("\"{}\"", BlobPath(layer)));
     if (!image.omit_last_layer || i + 1 < image.layers.size()) {
-      AddMember(tar, BlobPath(image.layers[i]), image.layers[i]);
+      AddMember(tar, BlobPath(layer), layer);
     }
   }
+  const std::string config = MakeConfig(image);
   AddMember(tar, BlobPath(config), config);
-  AddMember(tar, "manifest.json", manifest);
+  AddMember(
+      tar, "manifest.json",
+      fmt::format(R"([{{"Config":"{}","RepoTags":["{}"],"Layers":[{}]}}])",
+                  BlobPath(config), image.tag, fmt::join(layer_paths, ",")));
   tar.append(static_cast<size_t>(kTarEndBytes), '\0');
   return tar;
 }

@@ -83,6 +83,9 @@ struct TestFile {
 // One layer's tar.
 std::string MakeLayer(const std::vector<TestFile>& files);
 
+// A layer that holds one named pipe.
+std::string MakeFifoLayer(const std::string& path);
+
 struct TestImage {
   std::vector<std::string> layers;  // tars
   std::string architecture;         // empty = the host's
@@ -90,6 +93,9 @@ struct TestImage {
   // A layer that is named, but not there.
   bool omit_last_layer = false;
 };
+
+// The image's config blob.
+std::string MakeConfig(const TestImage& image);
 
 // What `docker save` of 25 and later writes for it, as far as readers care.
 std::string MakeArchive(const TestImage& image);

@@ -1,0 +1,104 @@
+#include "client/exit_codes.h"
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace bottled::client {
+namespace {
+
+struct Row {
+  std::string_view reason;
+  ExitCode code;
+};
+
+constexpr Row kTable[] = {
+    {"USAGE", kExitUsage},
+
+    {"IMAGE_NOT_FOUND", kExitNotFound},
+    {"ARTIFACT_NOT_FOUND", kExitNotFound},
+    {"JOB_NOT_FOUND", kExitNotFound},
+    {"ARCHIVE_NOT_FOUND", kExitNotFound},
+
+    {"ARCHITECTURE_MISMATCH", kExitInvalid},
+    {"ARCHIVE_AMBIGUOUS", kExitInvalid},
+    {"ARCHIVE_INCOMPLETE", kExitInvalid},
+    {"ARCHIVE_INVALID", kExitInvalid},
+    {"ARCHIVE_NOT_A_FILE", kExitInvalid},
+    {"ARCHIVE_NO_IMAGE", kExitInvalid},
+    {"ARCHIVE_TRUNCATED", kExitInvalid},
+    {"ARTIFACT_AMBIGUOUS", kExitInvalid},
+    {"BAD_ARCHIVE_PATH", kExitInvalid},
+    {"BAD_DIGEST", kExitInvalid},
+    {"BAD_IMAGE_CONFIG", kExitInvalid},
+    {"BAD_PACK_OPTIONS", kExitInvalid},
+    {"BAD_REFERENCE", kExitInvalid},
+    {"BAD_REQUEST", kExitInvalid},
+    {"DIGEST_MISMATCH", kExitInvalid},
+    {"IMAGE_UNSAVABLE", kExitInvalid},
+    {"LAYER_INVALID", kExitInvalid},
+    {"LAYER_TRUNCATED", kExitInvalid},
+    {"UNPACKABLE", kExitInvalid},
+
+    {"BAD_ENGINE_ADDRESS", kExitEngine},
+    {"DOCKER_CONFIG_INVALID", kExitEngine},
+    {"ENGINE_ANSWER_INVALID", kExitEngine},
+    {"ENGINE_API_UNSUPPORTED", kExitEngine},
+    {"ENGINE_CONTEXT_NOT_FOUND", kExitEngine},
+    {"ENGINE_ERROR", kExitEngine},
+    {"ENGINE_PERMISSION_DENIED", kExitEngine},
+    {"ENGINE_STALLED", kExitEngine},
+    {"ENGINE_STREAM_BROKEN", kExitEngine},
+    {"ENGINE_STREAM_ERROR", kExitEngine},
+    {"ENGINE_TIMEOUT", kExitEngine},
+    {"ENGINE_UNREACHABLE", kExitEngine},
+
+    {"IMAGE_TOO_LARGE", kExitSpace},
+    {"NO_SPACE", kExitSpace},
+    {"TOO_MANY_FILES", kExitSpace},
+    {"TOO_MANY_JOBS", kExitSpace},
+    {"TOO_MANY_UPLOADS", kExitSpace},
+    {"TOO_MANY_WATCHERS", kExitSpace},
+
+    {"CONNECTION_LOST", kExitDaemon},
+    {"DAEMON_LOST", kExitDaemon},
+    {"DAEMON_MANAGED", kExitDaemon},
+    {"DAEMON_NOT_RUNNING", kExitDaemon},
+    {"DAEMON_START_FAILED", kExitDaemon},
+    {"DAEMON_STILL_RUNNING", kExitDaemon},
+    {"DAEMON_UNTRUSTED", kExitDaemon},
+    {"SHUTTING_DOWN", kExitDaemon},
+
+    {"CANCELLED", kExitCancelled},
+};
+
+}  // namespace
+
+ExitCode ExitCodeFor(const absl::Status& status) {
+  if (status.ok()) {
+    return kExitOk;
+  }
+  const std::string reason = GetErrorDetail(status).reason;
+  for (const Row& row : kTable) {
+    if (row.reason == reason) {
+      return row.code;
+    }
+  }
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    case absl::StatusCode::kInvalidArgument:
+      return kExitInvalid;
+    case absl::StatusCode::kResourceExhausted:
+      return kExitSpace;
+    case absl::StatusCode::kUnavailable:
+      return kExitDaemon;
+    case absl::StatusCode::kCancelled:
+      return kExitCancelled;
+    default:
+      return kExitFailure;
+  }
+}
+
+}  // namespace bottled::client

@@ -1,0 +1,135 @@
+#include "store/schema.h"
+
+#include <array>
+#include <optional>
+
+#include "base/error.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "platform/temp_dir.h"
+#include "store/errors.h"
+#include "store/sqlite.h"
+
+namespace bottled {
+namespace {
+
+using ::testing::ElementsAre;
+
+class SchemaTest : public ::testing::Test {
+ protected:
+  SchemaTest() { Open(); }
+
+  void Open() {
+    db_.reset();
+    auto db = Database::Open(dir_ / "db");
+    ASSERT_TRUE(db.ok()) << db.status();
+    db_.emplace(*std::move(db));
+  }
+  std::vector<std::string> Column(const std::string& sql) {
+    std::vector<std::string> values;
+    auto statement = Statement::Prepare(*db_, sql);
+    EXPECT_TRUE(statement.ok()) << statement.status();
+    Statement::Use use(*statement);
+    for (auto row = use.Step(); row.ok() && *row; row = use.Step()) {
+      values.push_back(use.Text(0));
+    }
+    return values;
+  }
+
+  const TempDir dir_;
+  std::optional<Database> db_;
+};
+
+TEST_F(SchemaTest, MakesTheTables) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("PRAGMA user_version"),
+              ElementsAre(std::to_string(Migrations().size())));
+  EXPECT_THAT(Column("SELECT name FROM migration"),
+              ElementsAre("2026-11-artifacts-and-jobs"));
+  EXPECT_THAT(
+      Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
+             "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
+      ElementsAre("archive", "artifact", "artifact_reference", "content_key",
+                  "job", "meta", "migration", "reference"));
+  EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
+                     "AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE "
+                     "'%STRICT%'"),
+              ElementsAre());
+  EXPECT_THAT(Column("PRAGMA foreign_key_check"), ElementsAre());
+}
+
+TEST_F(SchemaTest, ASecondTimeChangesNothing) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  ASSERT_TRUE(db_->Execute("UPDATE meta SET value = 'mine'").ok());
+  Open();
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("SELECT value FROM meta"), ElementsAre("mine"));
+}
+
+TEST_F(SchemaTest, RefusesANewerVersion) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  ASSERT_TRUE(db_->Execute("PRAGMA user_version=99").ok());
+  EXPECT_TRUE(HasReason(Migrate(*db_, Migrations()), kIndexTooNew));
+}
+
+TEST_F(SchemaTest, RefusesAnUnknownMigrationBeforeChangingAnything) {
+  const std::array first = {Migrations().front()};
+  ASSERT_TRUE(Migrate(*db_, first).ok());
+  ASSERT_TRUE(
+      db_->Execute("INSERT INTO migration VALUES('2031-quantum', 1)").ok());
+  const std::array two = {first[0], Migration{"2027-next",
+                                              "CREATE TABLE "
+                                              "next(a TEXT) "
+                                              "STRICT"}};
+  EXPECT_TRUE(HasReason(Migrate(*db_, two), kIndexTooNew));
+  EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE name = 'next'"),
+              ElementsAre());
+}
+
+TEST_F(SchemaTest, AppliesWhatIsMissingInOrder) {
+  const std::array first = {Migrations().front()};
+  ASSERT_TRUE(Migrate(*db_, first).ok());
+  const std::array three = {
+      first[0], Migration{"2027-a", "CREATE TABLE next(a TEXT) STRICT"},
+      Migration{"2027-b", "INSERT INTO next VALUES('here')"}};
+  Open();
+  ASSERT_TRUE(Migrate(*db_, three).ok());
+  EXPECT_THAT(Column("SELECT a FROM next"), ElementsAre("here"));
+  EXPECT_THAT(Column("PRAGMA user_version"), ElementsAre("3"));
+  // And an older release refuses it from now on.
+  EXPECT_TRUE(HasReason(Migrate(*db_, first), kIndexTooNew));
+}
+
+TEST_F(SchemaTest, AFailureLeavesTheStepBefore) {
+  const std::array first = {Migrations().front()};
+  const std::array bad = {first[0],
+                          Migration{"2027-bad",
+                                    "CREATE TABLE half(a TEXT) STRICT; "
+                                    "INSERT INTO absent VALUES(1)"}};
+  EXPECT_FALSE(Migrate(*db_, bad).ok());
+  EXPECT_THAT(Column("PRAGMA user_version"), ElementsAre("1"));
+  EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE name = 'half'"),
+              ElementsAre());
+  EXPECT_TRUE(Migrate(*db_, first).ok());
+}
+
+TEST_F(SchemaTest, TheDatabaseItselfAllowsOneOpenJobPerKey) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  const auto insert = [&](const char* id, const char* state, const char* key) {
+    return db_->Execute(
+        "INSERT INTO job(id, state, source, content_key, "
+        "created_ms, started_ms, finished_ms, boot_id) "
+        "VALUES('" +
+        std::string(id) + "','" + state + "','s'," + key + ",0,0,0,'b')");
+  };
+  EXPECT_TRUE(insert("1", "running", "'k'").ok());
+  EXPECT_FALSE(insert("2", "queued", "'k'").ok());
+  EXPECT_FALSE(insert("3", "publishing", "'k'").ok());
+  EXPECT_TRUE(insert("4", "cancelled", "'k'").ok());
+  EXPECT_TRUE(insert("5", "queued", "NULL").ok());
+  EXPECT_TRUE(insert("6", "queued", "NULL").ok());
+  EXPECT_FALSE(insert("7", "dancing", "NULL").ok());
+}
+
+}  // namespace
+}  // namespace bottled
