@@ -186,7 +186,6 @@ TEST_F(IndexJobs, TrimForgetsTheOldOnes) {
 }
 
 TEST_F(IndexJobs, TrimKeepsFiveThousand) {
-  ASSERT_TRUE(Insert("open").ok());
   env_.Stop();
   // One transaction; a commit for each job would take a while.
   testing::RawSql(env_.places().database(),
@@ -196,12 +195,13 @@ TEST_F(IndexJobs, TrimKeepsFiveThousand) {
                   "SELECT i, 'failed', 's', 1, 1, 100, 'b' FROM n");
   const absl::Status started = env_.Start();
   ASSERT_TRUE(started.ok()) << started;
+  ASSERT_TRUE(Insert("open").ok());
   ASSERT_TRUE(index().TrimJobs(200).ok());
   const std::vector<std::string> ids = Ids(true, 0);
   ASSERT_THAT(ids, SizeIs(5001));
-  EXPECT_EQ(ids.front(), "5002");
-  EXPECT_EQ(ids[4999], "3");
-  EXPECT_EQ(ids.back(), "open");
+  EXPECT_EQ(ids.front(), "open");
+  EXPECT_EQ(ids[1], "5002");
+  EXPECT_EQ(ids.back(), "3");
 }
 
 }  // namespace
