@@ -1,0 +1,76 @@
+// A PackService with all that it needs, and short ways to ask it.
+
+#ifndef BOTTLED_TESTS_JOBS_SERVICE_FIXTURE_H_
+#define BOTTLED_TESTS_JOBS_SERVICE_FIXTURE_H_
+
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "jobs/pack_service.h"
+#include "jobs/store_fixture.h"
+
+namespace bottled::testing {
+
+class ServiceFixture : public StoreFixture {
+ protected:
+  ServiceFixture() {
+    PackService::Options options;
+    options.packer_threads = 1;
+    Open(options);
+  }
+  void Open(const PackService::Options& options) {
+    service_ = std::make_unique<PackService>(
+        PackService::Deps{.engines = engines_,
+                          .index = *index_,
+                          .objects = *objects_,
+                          .scheduler = *scheduler_,
+                          .uploads = uploads_,
+                          .clock = Clock::System()},
+        options);
+  }
+
+  absl::StatusOr<PackAnswer> TryPack(const PackSpec& spec) {
+    return service_->Pack(spec, CancelToken());
+  }
+  PackAnswer Pack(const PackSpec& spec) {
+    auto answer = TryPack(spec);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? *std::move(answer) : PackAnswer();
+  }
+  // The artifact, made by a job or not.
+  ArtifactRecord Make(const PackSpec& spec) {
+    const PackAnswer answer = Pack(spec);
+    if (answer.artifact.has_value()) {
+      return *answer.artifact;
+    }
+    if (answer.job == nullptr) {
+      return {};
+    }
+    const JobSnapshot end = WaitForEnd(*answer.job);
+    EXPECT_EQ(end.state, JobState::kSucceeded) << end.status;
+    return end.artifact;
+  }
+
+  std::string WriteFile(const std::string& name, const std::string& content) {
+    const std::string path = (files_.path() / name).string();
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+    return path;
+  }
+  static PackSpec Archive(const std::string& path,
+                          const std::string& reference = "") {
+    PackSpec spec;
+    spec.source = ArchiveFileSource{.path = path, .reference = reference};
+    return spec;
+  }
+
+  TempDir files_;
+  Engines engines_{EngineClient::Options()};
+  Uploads uploads_;
+  std::unique_ptr<PackService> service_;
+};
+
+}  // namespace bottled::testing
+
+#endif  // BOTTLED_TESTS_JOBS_SERVICE_FIXTURE_H_
