@@ -263,9 +263,11 @@ absl::StatusOr<std::vector<ArchiveIndex::Candidate>> ArchiveIndex::Collect(
                          .manifest = std::move(document),
                          .platform = std::move(platform),
                          .names = std::move(names)});
-      } else if (next.depth < kMaxIndexDepth) {
+      } else {
+        // One that is too deep is remembered, so as not to be read again.
+        const bool deep = next.depth >= kMaxIndexDepth;
         pending.push_back({.digest = digest,
-                           .index = std::move(document),
+                           .index = deep ? json() : std::move(document),
                            .depth = next.depth + 1,
                            .names = std::move(names)});
       }

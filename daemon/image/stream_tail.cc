@@ -44,9 +44,11 @@ absl::StatusOr<std::string_view> StreamTail::Next() {
   if (block.size() >= kTailBytes) {
     tail_.assign(block.substr(block.size() - kTailBytes));
   } else {
-    const size_t total = tail_.size() + block.size();
-    tail_.erase(0, total > kTailBytes ? total - kTailBytes : 0);
+    // Cut seldom, so that small blocks cost no more than large ones.
     tail_.append(block);
+    if (tail_.size() > 2 * kTailBytes) {
+      tail_.erase(0, tail_.size() - kTailBytes);
+    }
   }
   return block;
 }
@@ -61,7 +63,8 @@ void StreamTail::SkipToError() {
 }
 
 std::optional<std::string> StreamTail::EngineError() const {
-  const std::string_view tail = tail_;
+  const std::string_view tail = std::string_view(tail_).substr(
+      tail_.size() - std::min(tail_.size(), kTailBytes));
   const size_t end = tail.find_last_not_of(" \r\n");
   if (end == tail.npos || tail[end] != '}') {
     return std::nullopt;

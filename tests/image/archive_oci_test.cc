@@ -69,6 +69,9 @@ class Layout {
   TarBuilder tar_;
 };
 
+// Not json({x}), which is x itself.
+json List(const std::vector<json>& items) { return json(items); }
+
 json With(json descriptor, const char* key, const json& value) {
   descriptor[key] = value;
   return descriptor;
@@ -109,7 +112,7 @@ TEST(OciLayout, OneImage) {
     for (const bool first : {false, true}) {
       Layout layout;
       const json descriptor = layout.AddImage(ImageFor("amd64"), gzip);
-      const std::string archive = layout.Finish({descriptor}, first);
+      const std::string archive = layout.Finish(List({descriptor}), first);
       // The only one, whatever is asked for; callers compare the platform.
       EXPECT_EQ(ArchitectureOf(archive, "amd64"), "amd64");
       EXPECT_EQ(ArchitectureOf(archive, "arm64"), "amd64");
@@ -121,8 +124,8 @@ TEST(OciLayout, IdsOfAllLevels) {
   Layout layout;
   const TestImage image = ImageFor("amd64");
   const json manifest = layout.AddImage(image);
-  const json index = layout.AddIndex({For(manifest, "amd64")});
-  const std::string archive = layout.Finish({index});
+  const json index = layout.AddIndex(List({For(manifest, "amd64")}));
+  const std::string archive = layout.Finish(List({index}));
   for (const std::string& id : {manifest["digest"].get<std::string>(),
                                 index["digest"].get<std::string>(),
                                 Sha256Of(TestConfigBlob(image)).ToString()}) {
@@ -141,15 +144,15 @@ TEST(OciLayout, ThePlatformDecides) {
   const json arm = layout.AddImage(ImageFor("arm64"));
   const json missing =
       With(For(arm, "s390x"), "digest", Sha256Of("not here").ToString());
-  const std::string nested = layout.Finish(
-      {layout.AddIndex({For(amd, "amd64"), missing, For(arm, "arm64", "v8")})});
+  const std::string nested = layout.Finish(List({layout.AddIndex(
+      List({For(amd, "amd64"), missing, For(arm, "arm64", "v8")}))}));
   EXPECT_EQ(ArchitectureOf(nested, "amd64"), "amd64");
   EXPECT_EQ(ArchitectureOf(nested, "arm64"), "arm64");
   EXPECT_EQ(ArchitectureOf(nested, "arm64", "v8"), "arm64");
   EXPECT_EQ(ArchitectureOf(nested, "s390x"), "ARCHIVE_INCOMPLETE");
   EXPECT_EQ(ArchitectureOf(nested, "riscv64"), "ARCHIVE_NO_IMAGE");
   // Without a platform in the index the configs tell.
-  const std::string flat = layout.Finish({amd, arm});
+  const std::string flat = layout.Finish(List({amd, arm}));
   EXPECT_EQ(ArchitectureOf(flat, "amd64"), "amd64");
   EXPECT_EQ(ArchitectureOf(flat, "arm64"), "arm64");
 }
@@ -158,7 +161,7 @@ TEST(OciLayout, VariantsDecideLast) {
   Layout layout;
   const json v6 = For(layout.AddImage(ImageFor("arm", "6")), "arm", "v6");
   const json v7 = For(layout.AddImage(ImageFor("arm", "7")), "arm", "v7");
-  const std::string archive = layout.Finish({v6, v7});
+  const std::string archive = layout.Finish(List({v6, v7}));
   EXPECT_EQ(ArchitectureOf(archive, "arm", "v7"), "arm");
   EXPECT_EQ(ArchitectureOf(archive, "arm", "v5"), "ARCHIVE_AMBIGUOUS");
 }
@@ -175,12 +178,12 @@ TEST(OciLayout, AttestationsAndReferrersAreNoImages) {
       With(other, "platform",
            {{"os", "unknown"}, {"architecture", "unknown"}})};
   for (const json& descriptor : none) {
-    EXPECT_EQ(ArchitectureOf(layout.Finish({descriptor, image}), "amd64"),
+    EXPECT_EQ(ArchitectureOf(layout.Finish(List({descriptor, image})), "amd64"),
               "amd64");
-    EXPECT_EQ(ArchitectureOf(layout.Finish({descriptor}), "amd64"),
+    EXPECT_EQ(ArchitectureOf(layout.Finish(List({descriptor})), "amd64"),
               "ARCHIVE_NO_IMAGE");
   }
-  EXPECT_EQ(ArchitectureOf(layout.Finish({other, image}), "amd64"),
+  EXPECT_EQ(ArchitectureOf(layout.Finish(List({other, image})), "amd64"),
             "ARCHIVE_AMBIGUOUS");
 }
 
@@ -190,7 +193,7 @@ TEST(OciLayout, NamesSelect) {
   const json two = layout.AddImage(ImageFor("arm64", "2"));
   const std::string archive = layout.Finish(
       {With(one, "annotations", {{kRefName, "example.com/one:1"}}),
-       With(layout.AddIndex({For(two, "arm64")}), "annotations",
+       With(layout.AddIndex(List({For(two, "arm64")})), "annotations",
             {{kRefName, "2"},
              {"io.containerd.image.name", "docker.io/library/two:2"}})});
   EXPECT_EQ(ArchitectureOf(archive, "x", "", "example.com/one:1"), "amd64");
@@ -201,7 +204,7 @@ TEST(OciLayout, NamesSelect) {
 TEST(OciLayout, OneImageWithTwoNamesIsOne) {
   Layout layout;
   const json image = layout.AddImage(ImageFor("amd64"));
-  const json index = layout.AddIndex({For(image, "amd64")});
+  const json index = layout.AddIndex(List({For(image, "amd64")}));
   for (const json& descriptor : {image, index}) {
     const std::string archive =
         layout.Finish({With(descriptor, "annotations", {{kRefName, "a:1"}}),
@@ -221,20 +224,21 @@ TEST(OciLayout, ManifestJsonDecides) {
       {"RepoTags", nullptr},
       {"Layers", {"blobs/sha256/" + Sha256Of(arm.layers[0]).hex()}}};
   layout.tar().AddFile("manifest.json", json::array({manifest}).dump());
-  EXPECT_EQ(ArchitectureOf(layout.Finish({}), "amd64"), "arm64");
+  EXPECT_EQ(ArchitectureOf(layout.Finish(List({})), "amd64"), "arm64");
   // dockerd writes null for no names.
   Layout without;
   const json amd = without.AddImage(ImageFor("amd64"));
   without.tar().AddFile("manifest.json", "null");
-  EXPECT_EQ(ArchitectureOf(without.Finish({amd}), "amd64"), "amd64");
+  EXPECT_EQ(ArchitectureOf(without.Finish(List({amd})), "amd64"), "amd64");
 }
 
 TEST(OciLayout, BlobsMustBeWhatTheirNamesSay) {
   const TestImage image = ImageFor("amd64");
   for (const char* what : {"\"layers\"", "\"manifests\"", "\"rootfs\""}) {
     Layout layout;
-    const json index = layout.AddIndex({For(layout.AddImage(image), "amd64")});
-    std::string archive = layout.Finish({index});
+    const json index =
+        layout.AddIndex(List({For(layout.AddImage(image), "amd64")}));
+    std::string archive = layout.Finish(List({index}));
     const size_t at = archive.find(what);
     // A space more inside of the JSON leaves its meaning.
     const size_t brace = archive.rfind('{', at);
@@ -252,7 +256,7 @@ TEST(OciLayout, BlobsMustBeWhatTheirNamesSay) {
   const std::string blob =
       json({{"config", json::object()}, {"layers", json::array()}}).dump();
   tar.AddFile("blobs/sha256/" + good_name, blob);
-  tar.AddFile("index.json", json({{"manifests", {good}}}).dump());
+  tar.AddFile("index.json", json({{"manifests", List({good})}}).dump());
   EXPECT_EQ(ReasonOf(ReadTar(tar.Finish()).status()), "DIGEST_MISMATCH");
 }
 
@@ -264,7 +268,7 @@ TEST(OciLayout, MalformedManifests) {
               {"layers", {{{"digest", "md5:1"}}}}})}) {
     Layout layout;
     const json descriptor = layout.Add(manifest.dump(), "x");
-    EXPECT_EQ(ReasonOf(ReadTar(layout.Finish({descriptor})).status()),
+    EXPECT_EQ(ReasonOf(ReadTar(layout.Finish(List({descriptor}))).status()),
               "ARCHIVE_INVALID")
         << manifest;
   }
