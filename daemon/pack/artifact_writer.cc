@@ -24,7 +24,7 @@ ArtifactWriter::~ArtifactWriter() {
 }
 
 absl::Status ArtifactWriter::Write(std::string data) {
-  auto chunk = std::make_shared<const std::string>(std::move(data));
+  const auto chunk = std::make_shared<std::string>(std::move(data));
   {
     MutexLock lock(mu_);
     while (queue_.size() >= kMaxQueued) {
@@ -39,6 +39,16 @@ absl::Status ArtifactWriter::Write(std::string data) {
   return WriteAll(fd_, *chunk);
 }
 
+std::string ArtifactWriter::TakeBuffer() {
+  MutexLock lock(mu_);
+  if (hashed_.empty()) {
+    return {};
+  }
+  std::string buffer = std::move(*hashed_.back());
+  hashed_.pop_back();
+  return buffer;
+}
+
 Digest ArtifactWriter::Finish() {
   {
     MutexLock lock(mu_);
@@ -51,7 +61,7 @@ Digest ArtifactWriter::Finish() {
 
 void ArtifactWriter::Hash() {
   while (true) {
-    std::shared_ptr<const std::string> chunk;
+    std::shared_ptr<std::string> chunk;
     {
       MutexLock lock(mu_);
       while (queue_.empty() && !finished_) {
@@ -65,6 +75,8 @@ void ArtifactWriter::Hash() {
       changed_.NotifyAll();
     }
     hasher_.Update(*chunk);
+    MutexLock lock(mu_);
+    hashed_.push_back(std::move(chunk));
   }
 }
 

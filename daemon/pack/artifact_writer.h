@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -32,6 +33,10 @@ class ArtifactWriter {
   // Takes the bytes over; a megabyte or so at a time is best.
   absl::Status Write(std::string data);
 
+  // The buffer of an earlier Write(), with its old size and content, to save
+  // allocations; else an empty one.
+  std::string TakeBuffer();
+
   // Of everything written so far.
   uint32_t crc32() const { return crc32_; }
   int64_t size() const { return size_; }
@@ -48,7 +53,9 @@ class ArtifactWriter {
 
   Mutex mu_;
   CondVar changed_;
-  std::deque<std::shared_ptr<const std::string>> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::shared_ptr<std::string>> queue_ ABSL_GUARDED_BY(mu_);
+  // Hashed; Write() has done its part by the time of the next TakeBuffer().
+  std::vector<std::shared_ptr<std::string>> hashed_ ABSL_GUARDED_BY(mu_);
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   Sha256 hasher_;  // the thread's until it is joined
   std::thread thread_;

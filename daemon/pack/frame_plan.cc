@@ -31,10 +31,8 @@ class Planner {
     for (size_t i = 0; i < layers.size(); ++i) {
       RETURN_IF_ERROR(AddLayer(*layers[i], tree.layers[i]));
     }
-    plan_.layer_bytes = bytes_ + kTarEndBytes;
-    if (plan_.layer_bytes > kMaxLayerBytes) {
-      return ImageTooLarge(fmt::format("{} bytes", kMaxLayerBytes));
-    }
+    RETURN_IF_ERROR(Count(kTarEndBytes));
+    plan_.layer_bytes = bytes_;
     // The sizes are known only now, but their header comes first.
     ASSIGN_OR_RETURN(const int head,
                      pool_.Submit(OuterHeaders(layer_digest), cancel_));
@@ -63,15 +61,25 @@ class Planner {
     if (block.empty()) {
       return absl::OkStatus();
     }
-    bytes_ += static_cast<int64_t>(block.size());
+    RETURN_IF_ERROR(Count(static_cast<int64_t>(block.size())));
     ASSIGN_OR_RETURN(const int frame, pool_.Submit(std::move(block), cancel_));
     plan_.frames.push_back(frame);
     return absl::OkStatus();
   }
 
-  void Copy(int frame) {
-    bytes_ += pool_.frame(frame).raw_size;
+  absl::Status Copy(int frame) {
+    RETURN_IF_ERROR(Count(pool_.frame(frame).raw_size));
     plan_.frames.push_back(frame);
+    return absl::OkStatus();
+  }
+
+  // Checked as it grows, because layers that link to files of lower layers can
+  // make many copies of a small image.
+  absl::Status Count(int64_t bytes) {
+    bytes_ += bytes;
+    return bytes_ > kMaxLayerBytes
+               ? ImageTooLarge(fmt::format("{} bytes", kMaxLayerBytes))
+               : absl::OkStatus();
   }
 
   absl::Status AddDirectories(const std::vector<Entry>& directories) {
@@ -121,8 +129,7 @@ class Planner {
       }
     }
     if (all_kept) {
-      Copy(block.frame);
-      return absl::OkStatus();
+      return Copy(block.frame);
     }
     return all_dropped ? absl::OkStatus() : Recut(layer, plan, b);
   }
@@ -152,6 +159,10 @@ class Planner {
         if (header.kind == EntryKind::kFile) {
           out += body;
         }
+        // Copies of one file can fill many blocks.
+        if (static_cast<int64_t>(out.size()) >= kBlockBytes) {
+          RETURN_IF_ERROR(Submit(std::exchange(out, pool_.TakeBuffer())));
+        }
       }
     }
     return Submit(std::move(out));
@@ -166,12 +177,12 @@ class Planner {
     }
     const auto copy_from = [&](size_t b) {
       for (; b < end; ++b) {
-        Copy(layer.blocks[b].frame);
+        RETURN_IF_ERROR(Copy(layer.blocks[b].frame));
       }
+      return absl::OkStatus();
     };
     if (plan.fates[e] == Fate::kKept) {
-      copy_from(begin);
-      return absl::OkStatus();
+      return copy_from(begin);
     }
     for (const Entry& header : plan.rewritten.at(e)) {
       // Only its first block holds the header.
@@ -180,7 +191,7 @@ class Planner {
       std::string out = TarHeader(header);
       out += raw.substr(layer.places[e].header_bytes);
       RETURN_IF_ERROR(Submit(std::move(out)));
-      copy_from(begin + 1);
+      RETURN_IF_ERROR(copy_from(begin + 1));
     }
     return absl::OkStatus();
   }

@@ -44,22 +44,32 @@ class FrameCopier {
       : spool_fd_(spool_fd), writer_(writer) {}
 
   absl::Status Add(const Frame& frame) {
-    const size_t at = chunk_.size();
-    chunk_.resize(at + frame.size);
-    RETURN_IF_ERROR(
-        PreadAll(spool_fd_, std::span<char>(chunk_).subspan(at), frame.offset));
-    return chunk_.size() >= kCopyBytes ? Flush() : absl::OkStatus();
+    const size_t end = used_ + frame.size;
+    if (chunk_.size() < end) {
+      chunk_.resize(std::max(end, kCopyBytes));
+    }
+    RETURN_IF_ERROR(PreadAll(spool_fd_,
+                             std::span<char>(chunk_).subspan(used_, frame.size),
+                             frame.offset));
+    used_ = end;
+    return used_ >= kCopyBytes ? Flush() : absl::OkStatus();
   }
 
   absl::Status Flush() {
-    return chunk_.empty() ? absl::OkStatus()
-                          : writer_.Write(std::exchange(chunk_, {}));
+    if (used_ == 0) {
+      return absl::OkStatus();
+    }
+    chunk_.resize(std::exchange(used_, 0));
+    RETURN_IF_ERROR(writer_.Write(std::move(chunk_)));
+    chunk_ = writer_.TakeBuffer();
+    return absl::OkStatus();
   }
 
  private:
   const int spool_fd_;
   ArtifactWriter& writer_;
   std::string chunk_;
+  size_t used_ = 0;
 };
 
 }  // namespace

@@ -26,17 +26,18 @@ enum class VerifyDepth {
   // Footer, manifest, CRC-32 and SHA-256 of every byte.
   kChecksums,
   // Also decodes all frames, whose XXH64 checksums zstd compares, and walks
-  // both
-  // tars: one layer of the promised name and size, each path once, parents
-  // before children, hard links after their first name, symbolic links that
-  // smolvm takes, no whiteouts. The layer's digest is its ChainID and is not
-  // compared with the bytes (sidecar.h).
+  // both tars: one layer of the promised name and size, and in it each path
+  // once, relative and without "..", parents before children, hard links after
+  // their first name, symbolic links that smolvm takes, no whiteouts, nothing
+  // behind the end. The layer's digest is its ChainID and is not compared with
+  // the bytes (sidecar.h).
   kDeep,
 };
 
 // Reads `fd` (a regular file, from offset 0 by pread). Reasons SIDECAR_INVALID,
-// CHECKSUM_MISMATCH, IO_ERROR, CANCELLED. Memory is bounded but for the names
-// of a deep check.
+// CHECKSUM_MISMATCH, IO_ERROR, CANCELLED. A wrong CRC-32 is said first,
+// whatever else is wrong because of it. Memory: 1 MiB, for a deep check 60
+// bytes for each entry and the largest zstd window, at most 128 MiB.
 absl::StatusOr<SidecarReport> VerifySidecar(
     int fd, VerifyDepth depth, const CancelToken& cancel,
     const std::function<void(int64_t bytes)>& progress);
