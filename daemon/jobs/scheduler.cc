@@ -219,7 +219,10 @@ absl::StatusOr<std::shared_ptr<Job>> Scheduler::Cancel(
   } else {
     {
       MutexLock lock(mu_);
-      ties_.erase(interest_id);
+      const auto tie = ties_.find(interest_id);
+      if (tie != ties_.end() && tie->second.job == job) {
+        ties_.erase(tie);
+      }
     }
     const bool left = job->RemoveInterest(interest_id);
     const JobState state = job->state();

@@ -183,6 +183,20 @@ TEST_F(InterestTest, ATiedInterestEndsWithItsLastWatch) {
   EXPECT_EQ(WaitForEnd(*tied.job).state, JobState::kCancelled);
 }
 
+TEST_F(InterestTest, AnInterestInAnotherJobIsNotTouched) {
+  Start();
+  const auto tied = Submit("k", Held(), /*tied=*/true);
+  const auto other = Submit("other", Held());
+  EXPECT_TRUE(HasReason(
+      scheduler_->Cancel(other.job->id(), tied.interest_id, false).status(),
+      "INTEREST_NOT_FOUND"));
+  // Still tied: it ends with its watch.
+  scheduler_->AttachWatch(tied.job->id(), tied.interest_id);
+  scheduler_->DetachWatch(tied.job->id(), tied.interest_id);
+  EXPECT_FALSE(tied.job->HasInterest(tied.interest_id));
+  Release();
+}
+
 TEST_F(InterestTest, AWatchThatCameInTimeKeepsTheInterest) {
   Start({.attach_timeout = std::chrono::milliseconds(300)});
   const auto tied = Submit("k", Held(), /*tied=*/true);
