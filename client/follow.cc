@@ -63,7 +63,7 @@ class Follower {
     while (true) {
       RETURN_IF_ERROR(Step());
       if (finished_.has_value()) {
-        return ToResult(*finished_);
+        return leaving_.ok() ? ToResult(*finished_) : leaving_;
       }
       if (watch_->done()) {
         RETURN_IF_ERROR(Resume());

@@ -1,0 +1,172 @@
+#include "client/describe.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/strings.h"
+#include "client/progress.h"
+#include "client/table.h"
+#include "fmt/format.h"
+
+namespace bottled::client {
+namespace {
+
+int64_t ToMs(const google::protobuf::Timestamp& time) {
+  // FormatTimeMs() takes any value, but the product must not overflow.
+  constexpr int64_t kMaxSeconds = 253'402'300'799;
+  return std::clamp(time.seconds(), -kMaxSeconds, kMaxSeconds) * 1000 +
+         time.nanos() / 1'000'000;
+}
+
+bool IsSet(const google::protobuf::Timestamp& time) {
+  return time.seconds() != 0 || time.nanos() != 0;
+}
+
+std::string Percent(const v1::Progress& progress) {
+  if (progress.total() <= 0) {
+    return "";
+  }
+  const double part = static_cast<double>(progress.current()) /
+                      static_cast<double>(progress.total());
+  return fmt::format(" {:.0f}%", std::clamp(part, 0.0, 1.0) * 100);
+}
+
+std::string Join(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) {
+    out += (out.empty() ? "" : ", ") + text;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string FormatAge(const google::protobuf::Timestamp& time, int64_t now_ms) {
+  if (!IsSet(time)) {
+    return "-";
+  }
+  const int64_t seconds = std::max<int64_t>(0, now_ms - ToMs(time)) / 1000;
+  if (seconds < 10) {
+    return "just now";
+  }
+  if (seconds < 60) {
+    return fmt::format("{} s ago", seconds);
+  }
+  if (seconds < 3600) {
+    return fmt::format("{} min ago", seconds / 60);
+  }
+  if (seconds < 2 * 86400) {
+    return fmt::format("{} h ago", seconds / 3600);
+  }
+  return fmt::format("{} d ago", seconds / 86400);
+}
+
+std::string FormatTimestamp(const google::protobuf::Timestamp& time) {
+  return IsSet(time) ? FormatTimeMs(ToMs(time)) : "";
+}
+
+std::string ShortDigest(std::string_view digest) {
+  constexpr std::string_view kPrefix = "sha256:";
+  if (digest.starts_with(kPrefix)) {
+    digest.remove_prefix(kPrefix.size());
+  }
+  return std::string(digest.substr(0, 12));
+}
+
+std::string DescribeJobs(const v1::ListJobsResponse& response, int64_t now_ms) {
+  Table table({"JOB", "STATE", "STAGE", ">CALLERS", "CREATED", "SOURCE"});
+  for (const v1::Job& job : response.jobs()) {
+    const bool running = job.state() == v1::JOB_STATE_RUNNING;
+    std::string stage;
+    if (running) {
+      stage = StageWord(job.stage()) + Percent(job.progress());
+    } else if (job.has_failure()) {
+      stage = job.failure().reason();
+    }
+    table.Add({job.id(), StateWord(job.state()), stage,
+               fmt::format("{}", job.interest_count()),
+               FormatAge(job.created_at(), now_ms), job.source()});
+  }
+  return table.Format();
+}
+
+std::string DescribeArtifacts(const v1::ListArtifactsResponse& response,
+                              int64_t now_ms) {
+  Table table({"DIGEST", ">SIZE", "USED", "PLATFORM", "SOURCE"});
+  for (const v1::Artifact& artifact : response.artifacts()) {
+    table.Add({ShortDigest(artifact.digest()),
+               FormatBytes(artifact.size_bytes()),
+               FormatAge(artifact.last_used_at(), now_ms), artifact.platform(),
+               artifact.references().empty() ? "-" : artifact.references(0)});
+  }
+  return table.Format();
+}
+
+std::string DescribeArtifact(const v1::GetArtifactResponse& response) {
+  const v1::Artifact& artifact = response.artifact();
+  std::string out = FormatPairs({
+      {"Digest", artifact.digest()},
+      {"Path", artifact.path()},
+      {"Size", FormatBytes(artifact.size_bytes())},
+      {"Unpacked",
+       fmt::format("{} in {} entries", FormatBytes(artifact.unpacked_bytes()),
+                   artifact.entry_count())},
+      {"Platform", artifact.platform()},
+      {"Sources", Join(artifact.references())},
+      {"Image config", artifact.config_digest()},
+      {"Content key", artifact.content_key()},
+      {"Packer", artifact.packer()},
+      {"Created", FormatTimestamp(artifact.created_at())},
+      {"Last used", FormatTimestamp(artifact.last_used_at())},
+      {"Key inputs", response.key_inputs_json()},
+  });
+  Table notes({"NOTE", ">COUNT", "FIRST", "MEANING"});
+  for (const v1::PackNote& note : artifact.notes()) {
+    notes.Add({note.kind(), fmt::format("{}", note.count()), note.example(),
+               note.message()});
+  }
+  return out + notes.Format();
+}
+
+std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response) {
+  Table table({"DIGEST", "RESULT", ">READ", "PROBLEM"});
+  for (const v1::Verification& each : response.verifications()) {
+    const char* result = "ok";
+    if (!each.ok()) {
+      result = each.quarantined() ? "quarantined" : "damaged";
+    }
+    table.Add({ShortDigest(each.digest()), result,
+               FormatBytes(each.bytes_read()), each.problem()});
+  }
+  return table.Format();
+}
+
+std::string DescribeInfo(const v1::GetInfoResponse& info) {
+  const v1::Limits& limits = info.limits();
+  return FormatPairs({
+      {"Version", info.version()},
+      {"Pid", fmt::format("{}", info.pid())},
+      {"Started", FormatTimestamp(info.started_at())},
+      {"Socket", info.socket_path()},
+      {"State", info.state_dir()},
+      {"Cache", info.cache_dir()},
+      {"Artifacts", fmt::format("{}, {}", info.artifact_count(),
+                                FormatBytes(info.artifact_bytes()))},
+      {"Free space", FormatBytes(info.free_bytes())},
+      {"Jobs", fmt::format("{} active, at most {} at once and {} waiting",
+                           info.active_job_count(), limits.max_running_jobs(),
+                           limits.max_queued_jobs())},
+      {"Largest image",
+       fmt::format("{} in {} entries", FormatBytes(limits.max_unpacked_bytes()),
+                   limits.max_entries())},
+      {"Packer", info.packer()},
+      {"Default engine",
+       info.has_default_engine()
+           ? fmt::format("{} ({})", info.default_engine().host(),
+                         info.default_engine().origin())
+           : ""},
+      {"Features", Join(info.features())},
+  });
+}
+
+}  // namespace bottled::client

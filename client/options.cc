@@ -1,0 +1,95 @@
+#include "client/options.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "CLI/CLI.hpp"
+#include "client/command_line.h"
+#include "client/completion.h"
+#include "client/errors.h"
+
+namespace bottled::client {
+namespace {
+
+// "pack" of "bottlectl pack": the innermost command that was named.
+CLI::App* Innermost(CLI::App* app) {
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+  }
+  return app;
+}
+
+absl::StatusOr<std::string> HelpFor(CLI::App& app,
+                                    const std::vector<std::string>& path) {
+  CLI::App* found = &app;
+  for (const std::string& name : path) {
+    found = found->get_subcommand_no_throw(name);
+    if (found == nullptr) {
+      return UsageError("there is no command \"" + name + "\"");
+    }
+  }
+  return found->help();
+}
+
+absl::Status CheckPack(const Options& options) {
+  if (options.image.empty() == options.archive.empty()) {
+    return UsageError("pack takes an IMAGE or --archive FILE, one of them");
+  }
+  if (!options.reference.empty() && options.archive.empty()) {
+    return UsageError("--ref chooses an image in an --archive");
+  }
+  if (!options.archive.empty() && !options.engine.empty()) {
+    return UsageError("an --archive needs no engine");
+  }
+  if (options.detach && options.archive == "-") {
+    return UsageError("--detach cannot leave while standard input is read");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv) {
+  ParsedOptions parsed;
+  std::vector<std::string> help_path;
+  const std::unique_ptr<CLI::App> app =
+      MakeCommandLine(parsed.options, help_path);
+  try {
+    app->parse(argc, argv);
+    if (app->got_subcommand("help")) {
+      absl::StatusOr<std::string> help = HelpFor(*app, help_path);
+      if (!help.ok()) {
+        return help.status();
+      }
+      parsed.text = *std::move(help);
+      return parsed;
+    }
+  } catch (const CLI::CallForHelp&) {
+    parsed.text = Innermost(app.get())->help();
+    return parsed;
+  } catch (const CLI::ParseError& e) {
+    return UsageError(e.what());
+  }
+  if (parsed.options.command == Command::kPack) {
+    if (absl::Status status = CheckPack(parsed.options); !status.ok()) {
+      return status;
+    }
+  }
+  return parsed;
+}
+
+bool WantsJson(int argc, const char* const* argv) {
+  return std::any_of(argv, argv + argc, [](const char* argument) {
+    return std::strcmp(argument, "--json") == 0;
+  });
+}
+
+std::string CompletionScript(std::string_view shell) {
+  Options options;
+  std::vector<std::string> help_path;
+  return FormatCompletion(shell, *MakeCommandLine(options, help_path));
+}
+
+}  // namespace bottled::client

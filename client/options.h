@@ -1,0 +1,101 @@
+// The command line of bottlectl, as plain data.
+
+#ifndef BOTTLED_CLIENT_OPTIONS_H_
+#define BOTTLED_CLIENT_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/output.h"
+#include "platform/places.h"
+
+namespace bottled::client {
+
+enum class Command {
+  kNone,
+  kPack,
+  kWatch,
+  kJobs,
+  kCancel,
+  kCacheList,
+  kCacheShow,
+  kCacheRemove,
+  kCacheVerify,
+  kInfo,
+  kSocket,
+  kDaemonStart,
+  kDaemonStop,
+  kDaemonStatus,
+  kDaemonLogs,
+  kCompletion,
+  kVersion,
+};
+
+// Fields that a command does not have keep their defaults.
+struct Options {
+  Command command = Command::kNone;
+
+  // For every command.
+  bool json = false;
+  bool no_start = false;
+  ColorMode color = ColorMode::kAuto;
+  PlaceOverrides places;
+
+  // pack
+  std::string image;
+  std::string archive;
+  std::string reference;
+  std::string engine;
+  std::string packer = "auto";
+  bool force = false;
+  bool detach = false;
+  bool quiet = false;
+  int cpus = 0;
+  int memory_mib = 0;
+
+  // watch, cancel
+  std::string job_id;
+  int64_t after_seq = 0;
+
+  // jobs
+  bool all = false;
+
+  // cache
+  std::vector<std::string> digests;
+  bool deep = false;
+
+  // socket
+  bool start = false;
+
+  // daemon logs
+  bool follow = false;
+  int lines = 50;
+
+  // completion
+  std::string shell;
+};
+
+// What to do about a command line.
+struct ParsedOptions {
+  Options options;
+  // Not empty: print it to standard output and exit 0.
+  std::string text;
+};
+
+// Reads the command line; USAGE when it makes no sense. `argv[0]` is skipped.
+// Pure.
+absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv);
+
+// Whether --json is among the arguments, for command lines that make no sense.
+bool WantsJson(int argc, const char* const* argv);
+
+// A completion script for "bash", "zsh" or "fish", made from the commands and
+// flags themselves.
+std::string CompletionScript(std::string_view shell);
+
+}  // namespace bottled::client
+
+#endif  // BOTTLED_CLIENT_OPTIONS_H_
