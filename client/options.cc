@@ -25,8 +25,9 @@ absl::StatusOr<std::string> HelpFor(CLI::App& app,
                                     const std::vector<std::string>& path) {
   CLI::App* found = &app;
   for (const std::string& name : path) {
-    found = found->get_subcommand_no_throw(name);
-    if (found == nullptr) {
+    try {
+      found = found->get_subcommand(name);
+    } catch (const CLI::OptionNotFound&) {
       return UsageError("there is no command \"" + name + "\"");
     }
   }

@@ -23,6 +23,11 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(bottled_settings INTERFACE
     -Wthread-safety -Wthread-safety-beta)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
+   CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # False positives on std::string's operator+ (GCC bug 105651).
+  target_compile_options(bottled_settings INTERFACE -Wno-restrict)
+endif()
 if(BOTTLED_WERROR)
   target_compile_options(bottled_settings INTERFACE -Werror)
 endif()
