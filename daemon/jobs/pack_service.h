@@ -107,6 +107,10 @@ class PackService {
                                   const CancelToken& cancel);
 
  private:
+  // Fills report and problem. The error is of the call.
+  static absl::Status VerifyBytes(int fd, VerifyDepth depth,
+                                  const CancelToken& cancel,
+                                  Verified& verified);
   absl::StatusOr<PackAnswer> PackImage(const PackSpec& spec,
                                        const ImageSource& source,
                                        const CancelToken& cancel);

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "jobs/errors.h"
 #include "jobs/pack_service.h"
+#include "store/errors.h"
 
 namespace bottled {
 namespace {
@@ -25,7 +26,8 @@ bool IsLowerHex(std::string_view text) {
 // cancellation.
 bool IsDamage(const absl::Status& status) {
   return HasReason(status, "SIDECAR_INVALID") ||
-         HasReason(status, "CHECKSUM_MISMATCH");
+         HasReason(status, "CHECKSUM_MISMATCH") ||
+         HasReason(status, kArtifactDamaged);
 }
 
 }  // namespace
@@ -61,6 +63,29 @@ absl::StatusOr<ArtifactRecord> PackService::RemoveArtifact(
   return record;
 }
 
+absl::Status PackService::VerifyBytes(int fd, VerifyDepth depth,
+                                      const CancelToken& cancel,
+                                      Verified& verified) {
+  const ArtifactRecord& record = verified.record;
+  absl::StatusOr<SidecarReport> report =
+      VerifySidecar(fd, depth, cancel, [](int64_t) {});
+  RETURN_IF_ERROR(cancel.Check());
+  if (!report.ok()) {
+    verified.problem = report.status();
+    return absl::OkStatus();
+  }
+  verified.report = *std::move(report);
+  if (verified.report.digest != record.digest) {
+    verified.problem =
+        ArtifactDigestDiffers(record.digest, verified.report.digest);
+  } else if (depth == VerifyDepth::kDeep &&
+             verified.report.entry_count != record.entry_count) {
+    verified.problem =
+        EntryCountDiffers(record.entry_count, verified.report.entry_count);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PackService::Verified> PackService::Verify(
     const std::string& digest, VerifyDepth depth, const CancelToken& cancel) {
   Verified verified;
@@ -69,23 +94,12 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
   const absl::StatusOr<Fd> file = deps_.objects.OpenObject(record);
   if (!file.ok()) {
     verified.problem = file.status();
-    return verified;
-  }
-  absl::StatusOr<SidecarReport> report =
-      VerifySidecar(file->get(), depth, cancel, [](int64_t) {});
-  RETURN_IF_ERROR(cancel.Check());
-  if (!report.ok()) {
-    verified.problem = report.status();
-  } else {
-    verified.report = *std::move(report);
-    if (verified.report.digest != record.digest) {
-      verified.problem =
-          ArtifactDigestDiffers(record.digest, verified.report.digest);
-    } else if (depth == VerifyDepth::kDeep &&
-               verified.report.entry_count != record.entry_count) {
-      verified.problem =
-          EntryCountDiffers(record.entry_count, verified.report.entry_count);
+    if (HasReason(verified.problem, kArtifactMissing)) {
+      // The look-up's own rule: the row goes with the file.
+      RETURN_IF_ERROR(deps_.objects.Lookup(record.content_key).status());
     }
+  } else {
+    RETURN_IF_ERROR(VerifyBytes(file->get(), depth, cancel, verified));
   }
   if (IsDamage(verified.problem)) {
     const absl::Status moved = deps_.objects.Quarantine(

@@ -53,7 +53,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
           std::move(sockets), [raw](Fd connection) {
             grpc::AddInsecureChannelFromFd(raw, connection.Release());
           }));
+  // Clients may ask for the whole server or for the service by its name.
   server->server_->GetHealthCheckService()->SetServingStatus(true);
+  server->server_->GetHealthCheckService()->SetServingStatus(
+      v1::Bottled::service_full_name(), true);
   return server;
 }
 

@@ -65,6 +65,26 @@ smolvm_tool() {
   export BOTTLED_TEST_SMOLVM=$BOTTLED_SMOLVM
 }
 
+# node_tool: grpc-js as a foreign client; exports BOTTLED_NODE_MODULES.
+node_tool() {
+  local dir=$tools/node
+  command -v npm >/dev/null || return 0
+  if [ ! -d "$dir/node_modules/@grpc/proto-loader" ]; then
+    mkdir -p "$dir"
+    (cd "$dir" && npm install --silent --no-fund --no-audit \
+      @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1 >/dev/null)
+  fi
+  export BOTTLED_NODE_MODULES=$dir/node_modules
+}
+
+# grpcurl_tool: exports BOTTLED_GRPCURL.
+grpcurl_tool() {
+  command -v go >/dev/null || return 0
+  [ -x "$tools/go/grpcurl" ] || GOBIN=$tools/go \
+    go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+  export BOTTLED_GRPCURL=$tools/go/grpcurl
+}
+
 # build PRESET [TARGET...]
 build() {
   local preset=$1

@@ -147,6 +147,9 @@ class FakeEngine {
   std::vector<std::unique_ptr<Connection>> connections_;
 };
 
+// The head of an HTTP request, taken apart.
+FakeRequest ParseRequest(const std::string& head);
+
 }  // namespace bottled::testing
 
 #endif  // BOTTLED_TESTS_FAKES_FAKE_ENGINE_H_

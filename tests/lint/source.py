@@ -57,6 +57,8 @@ def main():
             if not code or name.startswith("tests/"):
                 continue
             text = line.split("//")[0]
+            if name == "daemon/base/error.cc" and "Cord" in text:
+                continue  # Cord's API is made of absl::string_view.
             for pattern, why in FORBIDDEN:
                 if re.search(pattern, text):
                     complain(name, number, why)

@@ -1,0 +1,83 @@
+"""A machine made from an artifact boots in the real smolvm, emulated."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+
+import conftest
+import images
+
+# Prints one line per path, so that the test can compare what a program in the
+# machine sees with what the image holds.
+LOOK = """
+id -u; pwd; echo "X=$X"
+for f in PATHS; do
+  if [ -h "$f" ]; then echo "$f link $(readlink "$f")"
+  elif [ -e "$f" ]; then
+    echo "$f $(stat -c '%F %a %u %g %i' "$f") $(test -f "$f" && sha256sum <"$f" || true)"
+  else echo "$f absent"; fi
+done
+"""
+
+
+def image():
+    it = images.plain()
+    low = images.Layer().dir("b", uid=7).file("b/gone", b"gone")
+    low.file("b/setuid", b"s", mode=0o4755)
+    low.file("b/owner", b"o", uid=3_000_000_000, gid=2_500_000_000)
+    low.file("b/first", b"shared").link("b/second", "b/first")
+    low.link("b/third", "b/first").symlink("b/link", "../etc/passwd")
+    low.symlink("b/root", "/")
+    top = images.Layer().whiteout("b/gone").whiteout("b/first")
+    it.layers += [low.done(), top.done()]
+    it.name = "e2e/boots:1"
+    return it
+
+
+def test_machine_boots(daemon, load, workdir):
+    smolvm = os.environ.get("BOTTLED_SMOLVM")
+    if not smolvm:
+        conftest.missing("smolvm (BOTTLED_SMOLVM)")
+    it = image()
+    load(it)
+    path = daemon.pack(it.name)
+    artifact = workdir / "boots.smolmachine"
+    artifact.write_bytes(pathlib.Path(path).read_bytes())
+    want = it.flatten()
+    paths = ["b/gone", "b/setuid", "b/owner", "b/first", "b/second", "b/third",
+             "b/link", "b/root", "srv/data", "b"]
+    command = LOOK.replace("PATHS", " ".join(shlex.quote("/" + p)
+                                             for p in paths))
+    work = os.environ.get("BOTTLED_BOOT_WORK", str(workdir / "boot"))
+    result = subprocess.run(
+        [conftest.ROOT / "tests/tools/boot_machine", "-w", work, "-o",
+         workdir / "out", "-c", command, artifact],
+        env={**os.environ, "SMOL": os.path.dirname(smolvm)},
+        capture_output=True, text=True, timeout=1000)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "warn" not in result.stdout.lower(), result.stdout
+    lines = result.stdout.splitlines()
+    begin = lines.index("1000")
+    assert lines[begin + 1] == "/srv"
+    assert lines[begin + 2] == "X=a b=c"
+    seen = {}
+    for line in lines[begin + 3:]:
+        if line.startswith("/"):
+            name, _, rest = line.partition(" ")
+            seen[name.strip("/")] = rest
+    assert seen["b/gone"] == "absent" and seen["b/first"] == "absent"
+    assert seen["b/link"] == "link ../etc/passwd"
+    assert seen["b/root"] == "link .."
+    for name in ("b/setuid", "b/owner", "b/second", "b/third", "srv/data", "b"):
+        node = want[name.encode()]
+        words = seen[name].split()
+        kind = "directory" if node.kind == "dir" else "regular"
+        assert words[0] == kind, seen[name]
+        # "regular file" has one word more than "directory".
+        mode, uid, gid = words[1:4] if kind == "directory" else words[2:5]
+        assert (int(mode, 8), int(uid), int(gid)) == (node.mode, node.uid,
+                                                      node.gid), seen[name]
+    second, third = seen["b/second"].split(), seen["b/third"].split()
+    assert second[5] == third[5]  # one inode
+    assert second[6] == want[b"b/second"].sha256
