@@ -24,6 +24,21 @@ UNFINISHED = re.compile(
     r"\b(TODO|FIXME|XXX|HACK)\b|for now\b|not implemented", re.I)
 
 
+REASON = re.compile(r'MakeError\(\s*absl::StatusCode::\w+,\s*"([A-Z_]+)"')
+
+
+def undocumented(root, names):
+    """Reasons in the code that docs/errors.md does not list."""
+    listed = (root / "docs/errors.md").read_text()
+    out = []
+    for name in names:
+        if name.endswith(".cc") and not name.startswith("tests/"):
+            for reason in REASON.findall((root / name).read_text()):
+                if f"`{reason}`" not in listed:
+                    out.append((name, reason))
+    return out
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     names = subprocess.run(["git", "ls-files"], cwd=root, check=True,
@@ -62,6 +77,8 @@ def main():
             for pattern, why in FORBIDDEN:
                 if re.search(pattern, text):
                     complain(name, number, why)
+    for name, reason in undocumented(root, names):
+        complain(name, 1, f"docs/errors.md does not list {reason}")
     print(f"source: {checked} files, {bad} complaints")
     return 1 if bad or not checked else 0
 
