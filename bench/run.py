@@ -21,6 +21,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -47,6 +48,8 @@ class Figures:
 
     def add(self, name, value):
         self.values.setdefault(name, []).append(value)
+        if len(self.values[name]) <= 5:
+            print(f"{name:34} {value:10.4f}", file=sys.stderr, flush=True)
 
     def median(self, name):
         return statistics.median(self.values[name])
