@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times the script that bottled replaces beside bottled, in one run.
 
-Usage: bench/run.py [--rounds N] [--warm N] [--mib N] [--skip-push]
+Usage: bench/run.py [--rounds N] [--push-rounds N] [--warm N] [--mib N]
 
 Needs DOCKER_HOST with an engine that can be filled, root for the peak memory of
 the daemon (/proc), and build/release/bin. Makes an image of about MIB megabytes
@@ -15,6 +15,7 @@ pack create`, which is not timed here because it boots a VM.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -161,12 +162,19 @@ def rss_mib(pid):
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def remove_artifacts(ctl, env):
+    """So that the next pack has nothing to build on."""
+    listed = run(ctl, "--json", "cache", "ls", env=env).stdout.decode()
+    for artifact in json.loads(listed)["artifacts"]:
+        run(ctl, "cache", "rm", artifact["digest"], env=env)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warm", type=int, default=40)
     parser.add_argument("--mib", type=int, default=2400)
-    parser.add_argument("--skip-push", action="store_true")
+    parser.add_argument("--push-rounds", type=int, default=1)
     options = parser.parse_args()
     work = pathlib.Path(tempfile.mkdtemp(prefix="bottled-bench.", dir="/tmp"))
     figures = Figures()
@@ -177,23 +185,24 @@ def main():
     daemon = None
     try:
         context = make_image(work, options.mib)
-        port = None if options.skip_push else push_image(work)
+        port = push_image(work) if options.push_rounds else None
         daemon = subprocess.Popen([BIN / "bottled"], env=env,
                                   stderr=subprocess.DEVNULL)
         while subprocess.run([ctl, "info", "--no-start"], env=env,
                              capture_output=True).returncode != 0:
             time.sleep(0.05)
         figures.add("idle RSS, MiB", rss_mib(daemon.pid))
-        for _ in range(options.rounds):
+        for i in range(options.rounds):
             figures.add("docker save >/dev/null, s",
                         timed("docker", "save", "bench:1"))
-            figures.add("bottlectl pack --force, s",
-                        timed(ctl, "pack", "--force", "bench:1", env=env))
+            remove_artifacts(ctl, env)
+            figures.add("bottlectl pack, cold, s",
+                        timed(ctl, "pack", "bench:1", env=env))
             figures.add("docker save -o, s",
                         timed("docker", "save", "-o", work / "s.tar",
                               "bench:1"))
             os.unlink(work / "s.tar")
-            if port is not None:
+            if i < options.push_rounds:
                 figures.add("registry, tag, push, s", push_once(port))
         figures.add("peak RSS, MiB", peak_rss_mib(daemon.pid))
         for _ in range(options.warm):
@@ -209,7 +218,7 @@ def main():
         artifact, = (work / "cache/obj").rglob("*.smolmachine")
         figures.add("artifact, MiB", artifact.stat().st_size / (1 << 20))
         figures.show()
-        cold = figures.median("bottlectl pack --force, s")
+        cold = figures.median("bottlectl pack, cold, s")
         print("\nratios of medians")
         for name in ("docker save >/dev/null, s", "docker save -o, s",
                      "registry, tag, push, s"):

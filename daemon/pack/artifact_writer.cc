@@ -6,12 +6,17 @@
 
 #include "base/status_macros.h"
 #include "platform/file.h"
+#include "platform/file_hints.h"
 
 namespace bottled {
 namespace {
 
 // Chunks that may wait for the hash.
 constexpr size_t kMaxQueued = 8;
+
+// So much is left to the system before it is asked to begin writing. Otherwise
+// the whole artifact waits for the fsync at its end.
+constexpr int64_t kWritebackBytes = int64_t{16} << 20;
 
 }  // namespace
 
@@ -36,7 +41,12 @@ absl::Status ArtifactWriter::Write(std::string data) {
   crc32_ = static_cast<uint32_t>(crc32_z(
       crc32_, reinterpret_cast<const Bytef*>(chunk->data()), chunk->size()));
   size_ += static_cast<int64_t>(chunk->size());
-  return WriteAll(fd_, *chunk);
+  RETURN_IF_ERROR(WriteAll(fd_, *chunk));
+  if (size_ - writing_back_ >= kWritebackBytes) {
+    StartWriteback(fd_, writing_back_, size_ - writing_back_);
+    writing_back_ = size_;
+  }
+  return absl::OkStatus();
 }
 
 std::string ArtifactWriter::TakeBuffer() {

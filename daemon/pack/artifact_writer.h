@@ -50,6 +50,8 @@ class ArtifactWriter {
   const int fd_;
   uint32_t crc32_ = 0;
   int64_t size_ = 0;
+  // The medium was asked to take what lies before this.
+  int64_t writing_back_ = 0;
 
   Mutex mu_;
   CondVar changed_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <span>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -21,6 +22,7 @@
 #include "pack/layer_cutter.h"
 #include "pack/sidecar.h"
 #include "platform/file.h"
+#include "platform/file_hints.h"
 
 namespace bottled {
 namespace {
@@ -154,11 +156,19 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
 
   ArtifactWriter writer(file.get());
   FrameCopier copier(spool.get(), writer);
+  std::unordered_map<int, int> uses_left;
+  for (const int number : plan.frames) {
+    ++uses_left[number];
+  }
   int64_t done = 0;
   for (const int number : plan.frames) {
     RETURN_IF_ERROR(cancel.Check());
     const Frame frame = pool.frame(number);
     RETURN_IF_ERROR(copier.Add(frame));
+    // The artifact grows as the spool shrinks.
+    if (--uses_left[number] == 0) {
+      DiscardRange(spool.get(), frame.offset, frame.size);
+    }
     done = std::min(done + frame.raw_size, plan.layer_bytes);
     progress(Phase::kAssemble, done, plan.layer_bytes);
   }

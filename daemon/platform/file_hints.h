@@ -1,0 +1,23 @@
+// Hints about large files: both save work or space, neither changes what a
+// reader of the remaining bytes sees, and both may do nothing.
+//
+// Thread-safe.
+
+#ifndef BOTTLED_PLATFORM_FILE_HINTS_H_
+#define BOTTLED_PLATFORM_FILE_HINTS_H_
+
+#include <cstdint>
+
+namespace bottled {
+
+// Begins to write a range to the medium, so that a later fsync finds less to
+// do. Promises no durability. Linux: sync_file_range(2).
+void StartWriteback(int fd, int64_t offset, int64_t length);
+
+// Gives the space of a range back; its bytes are undefined afterwards, those
+// around it are not touched. Linux: fallocate(2) with a punched hole.
+void DiscardRange(int fd, int64_t offset, int64_t length);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_PLATFORM_FILE_HINTS_H_

@@ -1,0 +1,124 @@
+#include "client/options.h"
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace bottled::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<ParsedOptions> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "bottlectl");
+  return ParseOptions(static_cast<int>(arguments.size()), arguments.data());
+}
+
+Options Good(const std::vector<const char*>& arguments) {
+  const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  return parsed.ok() ? parsed->options : Options();
+}
+
+TEST(OptionsTest, ReadsPack) {
+  const Options options =
+      Good({"pack", "app:1", "-H", "unix:///e", "--cpus", "2", "--memory",
+            "512", "--force", "-q", "--json"});
+  EXPECT_EQ(options.command, Command::kPack);
+  EXPECT_EQ(options.image, "app:1");
+  EXPECT_EQ(options.engine, "unix:///e");
+  EXPECT_EQ(options.cpus, 2);
+  EXPECT_EQ(options.memory_mib, 512);
+  EXPECT_TRUE(options.force && options.quiet && options.json);
+}
+
+TEST(OptionsTest, TakesGlobalFlagsBeforeAndBehindACommand) {
+  EXPECT_TRUE(Good({"--no-start", "info"}).no_start);
+  EXPECT_TRUE(Good({"info", "--no-start"}).no_start);
+  EXPECT_TRUE(Good({"cache", "ls", "--json"}).json);
+  EXPECT_EQ(Good({"info", "--socket", "/s"}).places.socket, "/s");
+}
+
+TEST(OptionsTest, ReadsEveryCommand) {
+  EXPECT_EQ(Good({"watch", "j", "--after", "3"}).after_seq, 3);
+  EXPECT_TRUE(Good({"jobs", "-a"}).all);
+  EXPECT_EQ(Good({"cancel", "j"}).job_id, "j");
+  EXPECT_EQ(Good({"cache", "ls"}).command, Command::kCacheList);
+  EXPECT_EQ(Good({"cache", "show", "abc"}).command, Command::kCacheShow);
+  EXPECT_THAT(Good({"cache", "rm", "abc", "def"}).digests,
+              ElementsAre("abc", "def"));
+  EXPECT_TRUE(Good({"cache", "verify", "--deep"}).deep);
+  EXPECT_TRUE(Good({"socket", "--start"}).start);
+  EXPECT_EQ(Good({"daemon", "start"}).command, Command::kDaemonStart);
+  EXPECT_EQ(Good({"daemon", "stop"}).command, Command::kDaemonStop);
+  EXPECT_EQ(Good({"daemon", "status"}).command, Command::kDaemonStatus);
+  EXPECT_EQ(Good({"daemon", "logs", "-n", "7"}).lines, 7);
+  EXPECT_EQ(Good({"completion", "zsh"}).shell, "zsh");
+  EXPECT_EQ(Good({"version"}).command, Command::kVersion);
+}
+
+class BadCommandLine
+    : public ::testing::TestWithParam<std::vector<const char*>> {};
+
+TEST_P(BadCommandLine, IsAUsageError) {
+  EXPECT_TRUE(HasReason(Parse(GetParam()).status(), "USAGE"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadCommandLine,
+    ::testing::Values(
+        std::vector<const char*>{}, std::vector<const char*>{"pck"},
+        std::vector<const char*>{"pack"},
+        std::vector<const char*>{"pack", "a", "b"},
+        std::vector<const char*>{"pack", "a", "--archive", "f"},
+        std::vector<const char*>{"pack", "a", "--ref", "x"},
+        std::vector<const char*>{"pack", "--archive", "f", "-H", "unix:///x"},
+        std::vector<const char*>{"pack", "--archive", "-", "-d"},
+        std::vector<const char*>{"pack", "a", "--cpus", "0"},
+        std::vector<const char*>{"pack", "a", "--cpus", "many"},
+        std::vector<const char*>{"pack", "a", "--memory", "1"},
+        std::vector<const char*>{"pack", "a", "--packer", "magic"},
+        std::vector<const char*>{"pack", "a", "-H", "x", "--context", "y"},
+        std::vector<const char*>{"pack", "a", "--color", "blue"},
+        std::vector<const char*>{"watch"},
+        std::vector<const char*>{"watch", "j", "--after", "-1"},
+        std::vector<const char*>{"cache"},
+        std::vector<const char*>{"cache", "show"},
+        std::vector<const char*>{"cache", "rm"},
+        std::vector<const char*>{"daemon"},
+        std::vector<const char*>{"daemon", "logs", "-n", "-2"},
+        std::vector<const char*>{"completion", "tcsh"},
+        std::vector<const char*>{"help", "nothing"},
+        std::vector<const char*>{"info", "--socket", ""}));
+
+TEST(OptionsTest, HelpIsTextNotAnError) {
+  for (const std::vector<const char*>& arguments :
+       {std::vector<const char*>{"help"}, std::vector<const char*>{"--help"}}) {
+    const auto parsed = Parse(arguments);
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_THAT(parsed->text, HasSubstr("pack"));
+  }
+  EXPECT_THAT(Parse({"help", "cache", "verify"})->text, HasSubstr("--deep"));
+  EXPECT_THAT(Parse({"pack", "-h"})->text, HasSubstr("--archive"));
+}
+
+TEST(OptionsTest, CompletionKnowsEveryCommand) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const std::string script = CompletionScript(shell);
+    for (const char* word : {"pack", "watch", "verify", "logs", "--deep"}) {
+      // fish spells long flags with "-l".
+      const std::string wanted = std::string_view(shell) == "fish" &&
+                                         std::string_view(word) == "--deep"
+                                     ? "deep"
+                                     : word;
+      EXPECT_THAT(script, HasSubstr(wanted)) << shell;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bottled::client
