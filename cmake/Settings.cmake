@@ -34,3 +34,15 @@ endif()
 target_include_directories(bottled_settings INTERFACE
   "${PROJECT_SOURCE_DIR}/daemon" "${PROJECT_BINARY_DIR}/daemon")
 target_link_libraries(bottled_settings INTERFACE bottled_sanitizers)
+
+# Precompiled headers halve the time of the sanitizers' builds. Only there: a
+# missing #include must show in the others.
+option(BOTTLED_PCH "Precompile the most used headers" OFF)
+function(bottled_precompile TARGET)
+  if(BOTTLED_PCH)
+    target_precompile_headers(${TARGET} PRIVATE
+      <algorithm> <chrono> <filesystem> <functional> <map> <memory> <optional>
+      <string> <string_view> <vector> <absl/status/statusor.h> <fmt/format.h>
+      ${ARGN})
+  endif()
+endfunction()
