@@ -21,9 +21,12 @@ CLI::App* Innermost(CLI::App* app) {
   return app;
 }
 
-absl::StatusOr<std::string> HelpFor(CLI::App& app,
-                                    const std::vector<std::string>& path) {
-  CLI::App* found = &app;
+absl::StatusOr<std::string> HelpFor(const std::vector<std::string>& path) {
+  // A new one: that which parsed "help" would help about "help".
+  Options options;
+  std::vector<std::string> unused;
+  const std::unique_ptr<CLI::App> app = MakeCommandLine(options, unused);
+  CLI::App* found = app.get();
   for (const std::string& name : path) {
     try {
       found = found->get_subcommand(name);
@@ -60,7 +63,7 @@ absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv) {
   try {
     app->parse(argc, argv);
     if (app->got_subcommand("help")) {
-      absl::StatusOr<std::string> help = HelpFor(*app, help_path);
+      absl::StatusOr<std::string> help = HelpFor(help_path);
       if (!help.ok()) {
         return help.status();
       }

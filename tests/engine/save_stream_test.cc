@@ -87,12 +87,8 @@ TEST_F(SaveTest, ArrivesWholeWhateverThePieces) {
 }
 
 TEST_F(SaveTest, ASlowReaderHoldsTheEngineBackAndLosesNothing) {
-  FakeReply reply = FakeReply::Tar(Pattern(8 << 20));
-  std::atomic<bool> answered = false;
-  fake_.Route(get_, [&](const FakeRequest&) {
-    answered = true;
-    return reply;
-  });
+  const FakeReply reply = FakeReply::Tar(Pattern(8 << 20));
+  fake_.Route(get_, reply);
   auto source = Save();
   ASSERT_THAT(source, IsOk());
   std::string got;

@@ -69,8 +69,8 @@ TEST(ReferenceVectors, FullNames) {
     // The grammar has no length; the parser has.
     EXPECT_EQ(is_name, vector.value("match", false));
     if (is_name && vector.contains("subs")) {
-      EXPECT_EQ(reference->domain, vector["subs"][0]);
-      EXPECT_EQ(reference->path, vector["subs"][1]);
+      EXPECT_EQ(reference->domain, vector["subs"][0].get<std::string>());
+      EXPECT_EQ(reference->path, vector["subs"][1].get<std::string>());
     }
   }
 }
