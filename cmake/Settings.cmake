@@ -35,14 +35,16 @@ target_include_directories(bottled_settings INTERFACE
   "${PROJECT_SOURCE_DIR}/daemon" "${PROJECT_BINARY_DIR}/daemon")
 target_link_libraries(bottled_settings INTERFACE bottled_sanitizers)
 
-# Precompiled headers halve the time of the sanitizers' builds. Only there: a
-# missing #include must show in the others.
-option(BOTTLED_PCH "Precompile the most used headers" OFF)
+# Precompiled headers halve the time of a build. For the layers only where
+# BOTTLED_PCH says so: a missing #include must show in the other builds.
+option(BOTTLED_PCH "Precompile the layers' most used headers" OFF)
 function(bottled_precompile TARGET)
-  if(BOTTLED_PCH)
-    target_precompile_headers(${TARGET} PRIVATE
-      <algorithm> <chrono> <filesystem> <functional> <map> <memory> <optional>
-      <string> <string_view> <vector> <absl/status/statusor.h> <fmt/format.h>
-      ${ARGN})
+  target_precompile_headers(${TARGET} PRIVATE
+    <algorithm> <chrono> <filesystem> <functional> <map> <memory> <optional>
+    <string> <string_view> <vector> <absl/status/statusor.h> <fmt/format.h>
+    ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # For ccache.
+    target_compile_options(${TARGET} PRIVATE -fpch-preprocess)
   endif()
 endfunction()
