@@ -38,7 +38,7 @@ void Send(const Fd& fd, std::string_view bytes) {
 void Drive(GrpcChannel& channel, const GrpcCall& call) {
   const TimePoint end = std::chrono::steady_clock::now() + milliseconds(10'000);
   while (!call.done() && std::chrono::steady_clock::now() < end) {
-    channel.Poll({}, std::chrono::steady_clock::now() + milliseconds(50));
+    channel.Poll({}, std::chrono::steady_clock::now() + milliseconds(5));
   }
 }
 

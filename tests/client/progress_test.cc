@@ -80,8 +80,7 @@ TEST(ProgressTest, LogLinesGoAboveTheBar) {
 
 TEST(ProgressTest, ForeignTextCannotDriveTheTerminal) {
   ProgressView view({.terminal = false}, kStart);
-  const std::string text =
-      view.OnEvent(Log("a\x1b[2Jb\r\nc", false), kStart);
+  const std::string text = view.OnEvent(Log("a\x1b[2Jb\r\nc", false), kStart);
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
   EXPECT_THAT(text, Not(HasSubstr("\r")));
 }

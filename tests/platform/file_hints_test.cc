@@ -15,8 +15,8 @@ namespace {
 
 TEST(FileHintsTest, LeaveTheOtherBytesAlone) {
   const TempDir dir;
-  const Fd fd(::open((dir.path() / "f").c_str(), O_RDWR | O_CREAT | O_CLOEXEC,
-                     0600));
+  const Fd fd(
+      ::open((dir.path() / "f").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_TRUE(fd.valid());
   std::string data(1 << 20, '\0');
   for (size_t i = 0; i < data.size(); ++i) {

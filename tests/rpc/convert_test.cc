@@ -77,8 +77,9 @@ TEST(ConvertTest, RefusesWhatBreaksTheContract) {
 }
 
 TEST(ConvertTest, EveryStageAndStateHasAMessageValue) {
-  for (const Stage stage : {Stage::kIdentify, Stage::kRead, Stage::kMerge,
-                            Stage::kAssemble, Stage::kVerify, Stage::kPublish}) {
+  for (const Stage stage :
+       {Stage::kIdentify, Stage::kRead, Stage::kMerge, Stage::kAssemble,
+        Stage::kVerify, Stage::kPublish}) {
     EXPECT_NE(ToProto(stage), v1::STAGE_UNSPECIFIED);
     // The words of details and messages agree.
     EXPECT_EQ(ParseStage(StageName(stage)), stage);

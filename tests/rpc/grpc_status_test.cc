@@ -66,15 +66,15 @@ TEST(GrpcStatusTest, HeadersStayWithinGrpcsLimit) {
   ErrorDetail detail = GetErrorDetail(status);
   detail.log_tail.assign(1000, std::string(1000, 'l'));
   const Sent sent = Convert(WithDetail(status, detail));
-  EXPECT_LT(sent.status.error_message().size() +
-                sent.failure.ByteSizeLong() * 4 / 3,
-            size_t{8192});
+  EXPECT_LT(
+      sent.status.error_message().size() + sent.failure.ByteSizeLong() * 4 / 3,
+      size_t{8192});
   EXPECT_EQ(sent.failure.reason(), "R");
 }
 
 TEST(GrpcStatusTest, ForeignBytesBecomePrintable) {
-  const Sent sent = Convert(MakeError(absl::StatusCode::kInternal, "R",
-                                      "bad \xff\x1b[2J name", "r"));
+  const Sent sent = Convert(
+      MakeError(absl::StatusCode::kInternal, "R", "bad \xff\x1b[2J name", "r"));
   EXPECT_THAT(sent.status.error_message(),
               ::testing::Not(::testing::HasSubstr("\x1b")));
   EXPECT_TRUE(sent.has_trailer);
