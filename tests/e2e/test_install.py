@@ -1,6 +1,7 @@
 """What `cmake --install` leaves, used as a user would: the client finds the
 daemon beside it, and the user's own systemd starts it on demand."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -43,7 +44,10 @@ def test_installed_client_starts_its_daemon(prefix, idle_daemon):
                               text=True, timeout=60, check=True).stdout
 
     try:
-        assert "bottled" in run("info")
+        info = json.loads(run("--json", "info"))["info"]
+        # The one beside the client, not one on PATH.
+        assert os.readlink(f"/proc/{info['pid']}/exe") == str(
+            (prefix / "bin/bottled").resolve())
     finally:
         run("daemon", "stop")
 
