@@ -50,6 +50,8 @@ class FramePool {
   explicit FramePool(const Options& options);
   // Ends the workers; what was queued is dropped.
   ~FramePool();
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
 
   // Queues a block (1 byte to 2 GiB − 1) and returns the number of its frame,
   // counted from 0. Blocks while the queue is full. Returns the first error of
