@@ -54,12 +54,44 @@ void AddGlobals(CLI::App& app, Options& options) {
       ->transform(CLI::CheckedTransformer(colors).description(""));
 }
 
+void AddBuild(CLI::App& pack, Options& options) {
+  pack.add_option("--build", options.build,
+                  "Build this directory first; IMAGE names the result")
+      ->type_name("CONTEXT")
+      ->check(NotEmpty());
+  pack.add_option("-f,--file", options.dockerfile,
+                  "The Dockerfile, if it is not CONTEXT/Dockerfile")
+      ->type_name("FILE")
+      ->check(NotEmpty());
+  // One value each: a list would swallow IMAGE.
+  pack.add_option("--build-arg", options.build_args,
+                  "NAME=VALUE, or NAME to take it from the environment")
+      ->type_name("ARG")
+      ->expected(1)
+      ->take_all();
+  pack.add_option("--target", options.target, "The stage to build")
+      ->type_name("STAGE");
+  pack.add_option("--platform", options.platform, "The platform to build for")
+      ->type_name("PLATFORM");
+  pack.add_option("--secret", options.secrets, "As for docker buildx build")
+      ->type_name("SPEC")
+      ->expected(1)
+      ->take_all();
+  pack.add_option("--ssh", options.ssh, "As for docker buildx build")
+      ->type_name("SPEC")
+      ->expected(1)
+      ->take_all();
+  pack.add_flag("--pull", options.pull, "Look for newer base images");
+  pack.add_flag("--no-cache", options.no_cache, "Build every step anew");
+}
+
 void AddPack(CLI::App& app, Options& options) {
   CLI::App* const pack = AddCommand(
       app, options, "pack", "Make an artifact of an image and print its path",
       Command::kPack);
   pack->add_option("image", options.image, "An image that the engine has")
       ->type_name("IMAGE");
+  AddBuild(*pack, options);
   pack->add_option("--archive", options.archive,
                    "A `docker save` or OCI tar file; - is standard input")
       ->type_name("FILE")

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "bottled/v1/bottled.pb.h"
+#include "client/build_request.h"
 #include "client/commands.h"
 #include "client/errors.h"
 #include "client/follow.h"
@@ -96,7 +97,12 @@ absl::Status FillSource(const Context& context, v1::PackRequest& request) {
     request.mutable_archive()->set_reference(options.reference);
     return absl::OkStatus();
   }
-  request.mutable_image()->set_reference(options.image);
+  if (!options.build.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_build(),
+                     MakeBuildSource(options, context.env, context.env_list));
+  } else {
+    request.mutable_image()->set_reference(options.image);
+  }
   ASSIGN_OR_RETURN(const EngineEndpoint endpoint,
                    ResolveEndpoint(context.env, options.engine));
   v1::EngineEndpoint& engine = *request.mutable_engine();

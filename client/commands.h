@@ -4,6 +4,9 @@
 #ifndef BOTTLED_CLIENT_COMMANDS_H_
 #define BOTTLED_CLIENT_COMMANDS_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "client/options.h"
 #include "client/output.h"
@@ -14,6 +17,8 @@ namespace bottled::client {
 struct Context {
   const Options& options;
   const GetEnv& env;
+  // The same environment, as a list.
+  const std::vector<std::string>& env_list;
   Session& session;
   Output& out;
 };

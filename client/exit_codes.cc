@@ -30,6 +30,7 @@ constexpr Row kTable[] = {
     {"ARCHIVE_TRUNCATED", kExitInvalid},
     {"ARTIFACT_AMBIGUOUS", kExitInvalid},
     {"BAD_ARCHIVE_PATH", kExitInvalid},
+    {"BAD_BUILD", kExitInvalid},
     {"BAD_DIGEST", kExitInvalid},
     {"BAD_IMAGE_CONFIG", kExitInvalid},
     {"BAD_PACK_OPTIONS", kExitInvalid},
@@ -42,6 +43,8 @@ constexpr Row kTable[] = {
     {"UNPACKABLE", kExitInvalid},
 
     {"BAD_ENGINE_ADDRESS", kExitEngine},
+    {"BUILDER_NOT_FOUND", kExitEngine},
+    {"BUILD_FAILED", kExitEngine},
     {"DOCKER_CONFIG_INVALID", kExitEngine},
     {"ENGINE_ANSWER_INVALID", kExitEngine},
     {"ENGINE_API_UNSUPPORTED", kExitEngine},

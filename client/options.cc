@@ -38,8 +38,19 @@ absl::StatusOr<std::string> HelpFor(const std::vector<std::string>& path) {
 }
 
 absl::Status CheckPack(const Options& options) {
-  if (options.image.empty() == options.archive.empty()) {
-    return UsageError("pack takes an IMAGE or --archive FILE, one of them");
+  if (options.build.empty()) {
+    if (!options.dockerfile.empty() || !options.build_args.empty() ||
+        !options.target.empty() || !options.platform.empty() ||
+        !options.secrets.empty() || !options.ssh.empty() || options.pull ||
+        options.no_cache) {
+      return UsageError("the builder's flags need --build CONTEXT");
+    }
+    if (options.image.empty() == options.archive.empty()) {
+      return UsageError(
+          "pack takes an IMAGE, --build CONTEXT or --archive FILE");
+    }
+  } else if (!options.archive.empty()) {
+    return UsageError("--build and --archive exclude each other");
   }
   if (!options.reference.empty() && options.archive.empty()) {
     return UsageError("--ref chooses an image in an --archive");

@@ -49,6 +49,16 @@ struct Options {
   std::string archive;
   std::string reference;
   std::string engine;
+  // The context; then `image` is the name that the result keeps.
+  std::string build;
+  std::string dockerfile;
+  std::vector<std::string> build_args;
+  std::string target;
+  std::string platform;
+  std::vector<std::string> secrets;
+  std::vector<std::string> ssh;
+  bool pull = false;
+  bool no_cache = false;
   std::string packer = "auto";
   bool force = false;
   bool detach = false;

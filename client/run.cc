@@ -47,8 +47,11 @@ absl::Status RunCommand(const Options& options, const GetEnv& env,
                        .given = options.places,
                        .env = env_list},
                       row.starts && !options.no_start);
-      return row.handler(
-          {.options = options, .env = env, .session = session, .out = out});
+      return row.handler({.options = options,
+                          .env = env,
+                          .env_list = env_list,
+                          .session = session,
+                          .out = out});
     }
   }
   return absl::InternalError("no such command");

@@ -85,8 +85,9 @@ void EngineClient::Remember(std::optional<EngineInfo> info) {
 
 absl::StatusOr<EngineClient::Answer> EngineClient::GetOnce(
     const std::string& target, size_t block_bytes, milliseconds head_timeout,
-    const CancelToken& cancel) {
+    const CancelToken& cancel, const char* method) {
   HttpExchange::Options options;
+  options.method = method;
   options.connect_timeout = options_.unary_timeout;
   options.block_bytes = block_bytes;
   Answer answer;
@@ -296,6 +297,20 @@ absl::StatusOr<std::unique_ptr<ByteSource>> EngineClient::SaveImage(
       return CancelledError();
     }
   }
+}
+
+absl::Status EngineClient::RemoveTag(const std::string& reference,
+                                     const CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const std::string encoded, EncodeReference(reference));
+  ASSIGN_OR_RETURN(const EngineInfo info, Negotiate(cancel));
+  ASSIGN_OR_RETURN(const Answer answer,
+                   GetOnce("/v" + info.api.ToString() + "/images/" + encoded +
+                               "?noprune=true",
+                           kUnaryBlock, options_.unary_timeout, cancel,
+                           "DELETE"));
+  return answer.head.status == 200 || answer.head.status == 404
+             ? absl::OkStatus()
+             : EngineError(endpoint_, answer.head.status, answer.error_text);
 }
 
 absl::Status EngineClient::SaveFailure(const Answer& answer, const Digest& id,

@@ -88,6 +88,11 @@ class EngineClient {
   absl::StatusOr<std::unique_ptr<ByteSource>> SaveImage(
       const Digest& id, const Platform& platform, const CancelToken& cancel);
 
+  // Takes a tag away; the image stays while it has another, and its parents
+  // stay in any case. OK when there is no such tag. Reasons as above.
+  absl::Status RemoveTag(const std::string& reference,
+                         const CancelToken& cancel);
+
  private:
   // An exchange whose head was read. Of an answer that is not 200 the text,
   // of use to people, was read too.
@@ -108,7 +113,8 @@ class EngineClient {
                              const CancelToken& cancel);
   absl::StatusOr<Answer> GetOnce(const std::string& target, size_t block_bytes,
                                  std::chrono::milliseconds head_timeout,
-                                 const CancelToken& cancel);
+                                 const CancelToken& cancel,
+                                 const char* method = "GET");
   absl::StatusOr<EngineInfo> Ping(const CancelToken& cancel);
 
   // What a refused inspect or save means.

@@ -113,6 +113,32 @@ absl::Status ImageUnsavable(const std::string& id, const std::string& text) {
       "The engine's copy is gone or damaged: pull or build the image again.");
 }
 
+absl::Status BadBuild(const std::string& what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "BAD_BUILD",
+                   fmt::format("cannot build that: {}", what),
+                   "See `bottlectl help pack` for what --build takes.");
+}
+
+absl::Status BuilderNotFound() {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "BUILDER_NOT_FOUND",
+                   "there is no docker command on the caller's PATH",
+                   "Install docker's command line (docker-ce-cli, docker.io), "
+                   "or build elsewhere and pack the image.");
+}
+
+absl::Status BuildFailed(const std::string& step, const std::string& last_line,
+                         int exit_code) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "BUILD_FAILED",
+      fmt::format("the build failed{}: {} (exit code {})",
+                  step.empty() ? "" : " in " + Printable(step, 512),
+                  last_line.empty() ? "the builder said nothing"
+                                    : Printable(last_line, 1024),
+                  exit_code),
+      "The builder's lines above say why; `docker build` on the same context "
+      "fails in the same way.");
+}
+
 absl::Status ArchitectureMismatch(const std::string& reference,
                                   const std::string& found,
                                   const Platform& wanted) {

@@ -67,6 +67,17 @@ absl::Status ImageNotFound(const EngineEndpoint& endpoint,
 // The engine knows the image and cannot give it out.
 absl::Status ImageUnsavable(const std::string& id, const std::string& text);
 
+// A build request that no builder would take. Reason BAD_BUILD.
+absl::Status BadBuild(const std::string& what);
+
+// There is no docker CLI on the caller's PATH. Reason BUILDER_NOT_FOUND.
+absl::Status BuilderNotFound();
+
+// The builder failed in `step` (may be empty) and said `last_line`. Reason
+// BUILD_FAILED.
+absl::Status BuildFailed(const std::string& step, const std::string& last_line,
+                         int exit_code);
+
 // `found` in words: "linux/arm64", or what the engine said.
 absl::Status ArchitectureMismatch(const std::string& reference,
                                   const std::string& found,

@@ -36,8 +36,9 @@ class CurlExchange final : public HttpExchange {
     curl_multi_remove_handle(multi_.get(), handle_->get());
   }
 
-  absl::Status Attach() {
+  absl::Status Attach(const char* method) {
     CURL* easy = handle_->get();
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &OnHeader);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &OnBody);
@@ -233,7 +234,7 @@ absl::StatusOr<std::unique_ptr<HttpExchange>> HttpExchange::Start(
   }
   auto exchange = std::make_unique<CurlExchange>(
       endpoint, std::move(handle), std::move(multi), options.block_bytes);
-  RETURN_IF_ERROR(exchange->Attach());
+  RETURN_IF_ERROR(exchange->Attach(options.method));
   return exchange;
 }
 

@@ -1,4 +1,4 @@
-// HttpExchange: one GET on one connection of its own, read block by block.
+// HttpExchange: one request without a body on one connection of its own, read block by block.
 //
 // libcurl's multi interface, driven by the reader: nothing is read from the
 // socket while nobody asks, and every wait also watches the cancel token.
@@ -41,9 +41,10 @@ class HttpExchange {
     std::chrono::milliseconds connect_timeout{20'000};
     // Bytes that a block holds at most.
     size_t block_bytes = 16 << 10;
+    const char* method = "GET";
   };
 
-  // Prepares `GET target`; dials nothing yet. `target` begins with "/" and
+  // Prepares `METHOD target`; dials nothing yet. `target` begins with "/" and
   // is percent-encoded. Reason BAD_ENGINE_ADDRESS, or what the system says.
   static absl::StatusOr<std::unique_ptr<HttpExchange>> Start(
       const EngineEndpoint& endpoint, const std::string& target,

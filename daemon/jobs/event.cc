@@ -10,9 +10,10 @@ struct Name {
   std::string_view text;
 };
 
-constexpr std::array<Name, 7> kNames = {{
+constexpr std::array<Name, 8> kNames = {{
     {Stage::kNone, ""},
     {Stage::kIdentify, "identify"},
+    {Stage::kBuild, "build"},
     {Stage::kRead, "read"},
     {Stage::kMerge, "merge"},
     {Stage::kAssemble, "assemble"},

@@ -16,6 +16,7 @@ namespace bottled {
 enum class Stage {
   kNone,
   kIdentify,
+  kBuild,
   kRead,
   kMerge,
   kAssemble,
@@ -28,7 +29,7 @@ std::string_view StageName(Stage stage);
 // The inverse; kNone for an unknown word.
 Stage ParseStage(std::string_view name);
 
-enum class Unit { kBytes, kEntries };
+enum class Unit { kBytes, kEntries, kSteps };
 
 struct StageStarted {
   Stage stage = Stage::kNone;

@@ -4,9 +4,11 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "fmt/format.h"
 #include "image/platform.h"
 #include "image/reference.h"
+#include "jobs/build_pipeline.h"
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/file_source.h"
@@ -14,6 +16,8 @@
 
 namespace bottled {
 namespace {
+
+constexpr size_t kFlightBytes = 16;
 
 // One spelling per image, so that a reference's history is one: docker's own
 // short form. IDs stay as they are.
@@ -43,7 +47,10 @@ absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
   if (const auto* file = std::get_if<ArchiveFileSource>(&spec.source)) {
     return PackArchive(spec, *file);
   }
-  return PackUpload(spec, std::get<UploadedSource>(spec.source));
+  if (const auto* upload = std::get_if<UploadedSource>(&spec.source)) {
+    return PackUpload(spec, *upload);
+  }
+  return PackBuild(spec, std::get<BuildSource>(spec.source));
 }
 
 PipelineInput PackService::MakeInput(const PackSpec& spec,
@@ -57,14 +64,18 @@ PipelineInput PackService::MakeInput(const PackSpec& spec,
   return input;
 }
 
+PipelineDeps PackService::MakeDeps() const {
+  return {.index = deps_.index,
+          .objects = deps_.objects,
+          .clock = deps_.clock,
+          .packer_threads = options_.packer_threads};
+}
+
 absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,
                                               const std::string& flight_key,
                                               const std::string& source,
                                               PipelineInput input) {
-  const PipelineDeps deps{.index = deps_.index,
-                          .objects = deps_.objects,
-                          .clock = deps_.clock,
-                          .packer_threads = options_.packer_threads};
+  const PipelineDeps deps = MakeDeps();
   const Digest key = input.expected_key;
   ASSIGN_OR_RETURN(const Scheduler::Submission submission,
                    deps_.scheduler.Submit(
@@ -121,13 +132,7 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   }
   const std::string miss_reason = MissReason(spec, key, reference);
   PipelineInput input = MakeInput(spec, reference);
-  input.open = [engine, id = image.id, platform](const CancelToken& token) {
-    return engine->SaveImage(id, platform, token);
-  };
-  input.archive.expected_diff_ids = image.config.diff_ids;
-  input.archive.expected_id = image.id;
-  input.expected_key = key;
-  input.size_estimate = image.size_estimate;
+  SetImageInput(input, engine, image, platform);
   ASSIGN_OR_RETURN(PackAnswer answer,
                    Start(spec, key.hex(), reference, std::move(input)));
   answer.miss_reason = miss_reason;
@@ -210,6 +215,34 @@ absl::StatusOr<PackAnswer> PackService::PackUpload(
                                             source.name, std::move(input)));
   answer.upload_id = upload.id;
   answer.miss_reason = MissReason(spec, Digest(), name);
+  return answer;
+}
+
+absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
+                                                  const BuildSource& source) {
+  RETURN_IF_ERROR(ValidateBuild(source.build));
+  std::string name = source.build.context;
+  if (!source.build.tag.empty()) {
+    ASSIGN_OR_RETURN(name, NormalizedReference(source.build.tag));
+  }
+  const PipelineDeps deps = MakeDeps();
+  // No two builds are one: the files may have changed between them.
+  ASSIGN_OR_RETURN(
+      const Scheduler::Submission submission,
+      deps_.scheduler.Submit(
+          "build:" + RandomHex(kFlightBytes), Digest(), name, spec.tied,
+          [&]() -> Scheduler::Work {
+            return [deps, build = source.build,
+                    engine = deps_.engines.Get(source.engine),
+                    input = MakeInput(spec, name)](Job& job) mutable {
+              return RunBuildPipeline(deps, build, engine, std::move(input),
+                                      job);
+            };
+          }));
+  PackAnswer answer;
+  answer.job = submission.job;
+  answer.interest_id = submission.interest_id;
+  answer.miss_reason = "BUILD";
   return answer;
 }
 

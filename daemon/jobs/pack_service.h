@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "endpoint/endpoint.h"
+#include "engine/build.h"
 #include "engine/engines.h"
 #include "image/content_key.h"
 #include "image/limits.h"
@@ -40,8 +41,14 @@ struct UploadedSource {
   std::string reference;  // may be empty
 };
 
+struct BuildSource {
+  BuildSpec build;
+  EngineEndpoint engine;
+};
+
 struct PackSpec {
-  std::variant<ImageSource, ArchiveFileSource, UploadedSource> source;
+  std::variant<ImageSource, ArchiveFileSource, UploadedSource, BuildSource>
+      source;
   PackOptions options;
   bool force = false;
   bool tied = false;  // interest ends with the caller's watch
@@ -54,7 +61,7 @@ struct PackAnswer {
   // With a job.
   std::string interest_id;
   std::string upload_id;  // of an UploadedSource
-  // "FORCED", "UNSEEN_ARCHIVE", or one of Index::MissReason().
+  // "FORCED", "UNSEEN_ARCHIVE", "BUILD", or one of Index::MissReason().
   std::string miss_reason;
 };
 
@@ -79,9 +86,9 @@ class PackService {
   PackService(const Deps& deps, const Options& options)
       : deps_(deps), options_(options) {}
 
-  // Blocks for one engine call (image), or for stat calls (archive). A job that
-  // it starts or joins does not depend on `cancel`. Reasons BAD_REFERENCE,
-  // BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, and those of EngineClient::
+  // Blocks for one engine call (image), or for stat calls (archive). A build is
+  // always a job. A job that it starts or joins does not depend on `cancel`.
+  // Reasons BAD_REFERENCE, BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and those of EngineClient::
   // InspectImage(), IdentifyArchive(), Uploads::Create(), Scheduler::Submit()
   // and the index.
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
@@ -118,8 +125,11 @@ class PackService {
                                          const ArchiveFileSource& source);
   absl::StatusOr<PackAnswer> PackUpload(const PackSpec& spec,
                                         const UploadedSource& source);
+  absl::StatusOr<PackAnswer> PackBuild(const PackSpec& spec,
+                                       const BuildSource& source);
   PipelineInput MakeInput(const PackSpec& spec,
                           const std::string& reference) const;
+  PipelineDeps MakeDeps() const;
   // Submits a job that runs the pipeline on `input`.
   absl::StatusOr<PackAnswer> Start(const PackSpec& spec,
                                    const std::string& flight_key,

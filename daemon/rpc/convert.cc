@@ -1,5 +1,6 @@
 #include "rpc/convert.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -20,7 +21,15 @@ constexpr size_t kMaxReferenceBytes = 4096;
 constexpr size_t kMaxPathBytes = 4096;
 
 v1::Unit ToProto(Unit unit) {
-  return unit == Unit::kBytes ? v1::UNIT_BYTES : v1::UNIT_ENTRIES;
+  switch (unit) {
+    case Unit::kBytes:
+      return v1::UNIT_BYTES;
+    case Unit::kEntries:
+      return v1::UNIT_ENTRIES;
+    case Unit::kSteps:
+      return v1::UNIT_STEPS;
+  }
+  return v1::UNIT_UNSPECIFIED;
 }
 
 v1::Finished ToProto(const Finished& finished, const Objects& objects) {
@@ -47,6 +56,40 @@ absl::Status CheckText(const std::string& text, size_t max_bytes,
   return absl::OkStatus();
 }
 
+absl::StatusOr<EngineEndpoint> EngineFromProto(
+    const v1::PackRequest& request,
+    const absl::StatusOr<EngineEndpoint>& default_engine) {
+  if (!request.has_engine()) {
+    return default_engine;
+  }
+  EngineEndpoint engine{.host = request.engine().host(),
+                        .tls_dir = request.engine().tls_dir(),
+                        .skip_tls_verify = request.engine().skip_tls_verify(),
+                        .origin = request.engine().origin()};
+  RETURN_IF_ERROR(ValidateEndpoint(engine));
+  return engine;
+}
+
+BuildSpec BuildFromProto(const v1::BuildSource& source) {
+  BuildSpec build{.context = source.context(),
+                  .dockerfile = source.dockerfile(),
+                  .target = source.target(),
+                  .platform = source.platform(),
+                  .secrets = {source.secrets().begin(), source.secrets().end()},
+                  .ssh = {source.ssh().begin(), source.ssh().end()},
+                  .pull = source.pull(),
+                  .no_cache = source.no_cache(),
+                  .tag = source.tag()};
+  for (const v1::BuildArg& arg : source.args()) {
+    build.args.push_back(
+        {.name = arg.name(),
+         .value = arg.has_value() ? std::optional(arg.value()) : std::nullopt});
+  }
+  build.environment.insert(source.environment().begin(),
+                           source.environment().end());
+  return build;
+}
+
 absl::StatusOr<ImageSource> ImageFromProto(
     const v1::PackRequest& request,
     const absl::StatusOr<EngineEndpoint>& default_engine) {
@@ -56,15 +99,7 @@ absl::StatusOr<ImageSource> ImageFromProto(
     return BadRequest("The image reference is empty");
   }
   ImageSource source{.reference = reference, .engine = {}};
-  if (!request.has_engine()) {
-    ASSIGN_OR_RETURN(source.engine, default_engine);
-    return source;
-  }
-  source.engine = {.host = request.engine().host(),
-                   .tls_dir = request.engine().tls_dir(),
-                   .skip_tls_verify = request.engine().skip_tls_verify(),
-                   .origin = request.engine().origin()};
-  RETURN_IF_ERROR(ValidateEndpoint(source.engine));
+  ASSIGN_OR_RETURN(source.engine, EngineFromProto(request, default_engine));
   return source;
 }
 
@@ -76,6 +111,8 @@ v1::Stage ToProto(Stage stage) {
       return v1::STAGE_UNSPECIFIED;
     case Stage::kIdentify:
       return v1::STAGE_IDENTIFY;
+    case Stage::kBuild:
+      return v1::STAGE_BUILD;
     case Stage::kRead:
       return v1::STAGE_READ;
     case Stage::kMerge:
@@ -237,6 +274,14 @@ absl::StatusOr<PackSpec> FromProto(
       RETURN_IF_ERROR(
           CheckText(reference, kMaxReferenceBytes, "The reference"));
       spec.source = UploadedSource{.name = name, .reference = reference};
+      break;
+    }
+    case v1::PackRequest::kBuild: {
+      BuildSource source{.build = BuildFromProto(request.build()),
+                         .engine = {}};
+      RETURN_IF_ERROR(ValidateBuild(source.build));
+      ASSIGN_OR_RETURN(source.engine, EngineFromProto(request, default_engine));
+      spec.source = std::move(source);
       break;
     }
     case v1::PackRequest::SOURCE_NOT_SET:

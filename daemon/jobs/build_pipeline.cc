@@ -1,0 +1,76 @@
+#include "jobs/build_pipeline.h"
+
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "pack/native_packer.h"
+
+namespace bottled {
+
+void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
+                   const EngineImage& image, const Platform& platform) {
+  input.open = [engine = std::move(engine), id = image.id,
+                platform](const CancelToken& token) {
+    return engine->SaveImage(id, platform, token);
+  };
+  input.archive.expected_diff_ids = image.config.diff_ids;
+  input.archive.expected_id = image.id;
+  input.expected_key = ContentKey(
+      ContentKeyInputs(image.config, input.pack, NativePackerName()));
+  input.size_estimate = image.size_estimate;
+}
+
+absl::StatusOr<ArtifactRecord> RunBuildPipeline(
+    const PipelineDeps& deps, const BuildSpec& build,
+    const std::shared_ptr<EngineClient>& engine, PipelineInput input,
+    Job& job) {
+  const CancelToken token = job.token();
+  EventLog& events = job.events();
+  events.StartStage(Stage::kBuild);
+  ASSIGN_OR_RETURN(const EngineInfo info, engine->Negotiate(token));
+  const std::string tag = "bottled.local/build:" + job.id();
+  const absl::Cleanup remove_tag = [&engine, &tag, &job] {
+    // Also after a cancel, so not with the job's token.
+    if (absl::Status status = engine->RemoveTag(tag, CancelToken());
+        !status.ok()) {
+      Log("jobs")->warn("job {}: cannot remove its tag {}: {}", job.id(), tag,
+                        std::string(status.message()));
+    }
+  };
+  const BuildSink sink = {
+      .line = [&events](const std::string& line) {
+        events.AddLine(line, /*warning=*/false);
+      },
+      .steps =
+          [&events](BuildOutput::Steps steps) {
+            events.Report({.stage = Stage::kBuild,
+                           .current = steps.done,
+                           .total = steps.total,
+                           .unit = Unit::kSteps,
+                           .total_is_estimate = true});
+          }};
+  // buildx would boot a builder of its own beside podman, from an image that it
+  // pulls.
+  RETURN_IF_ERROR(RunBuild(build, engine->endpoint(), !info.podman, tag, sink,
+                           token));
+
+  events.StartStage(Stage::kIdentify);
+  const Platform platform = HostPlatform();
+  ASSIGN_OR_RETURN(const EngineImage image,
+                   engine->InspectImage(tag, platform, token));
+  SetImageInput(input, engine, image, platform);
+  job.SetContentKey(input.expected_key);
+  // Fails when another job makes the same content right now. Both give the same
+  // bytes, and publication copes with that.
+  if (absl::Status status =
+          deps.index.SetJobKey(job.id(), input.expected_key);
+      !status.ok()) {
+    Log("jobs")->warn("job {}: cannot note its key: {}", job.id(),
+                      std::string(status.message()));
+  }
+  return RunPackPipeline(deps, std::move(input), job);
+}
+
+}  // namespace bottled
