@@ -17,11 +17,11 @@ namespace fs = std::filesystem;
 
 // What docker's CLI, buildx, credential helpers, git and ssh read.
 constexpr std::array<std::string_view, 22> kNames = {
-    "PATH",        "HOME",          "USER",         "LOGNAME",
-    "LANG",        "LC_ALL",        "TMPDIR",       "XDG_RUNTIME_DIR",
-    "HTTP_PROXY",  "HTTPS_PROXY",   "NO_PROXY",     "http_proxy",
-    "https_proxy", "no_proxy",      "FTP_PROXY",    "ftp_proxy",
-    "ALL_PROXY",   "all_proxy",     "SSH_AUTH_SOCK", "SSL_CERT_FILE",
+    "PATH",         "HOME",           "USER",          "LOGNAME",
+    "LANG",         "LC_ALL",         "TMPDIR",        "XDG_RUNTIME_DIR",
+    "HTTP_PROXY",   "HTTPS_PROXY",    "NO_PROXY",      "http_proxy",
+    "https_proxy",  "no_proxy",       "FTP_PROXY",     "ftp_proxy",
+    "ALL_PROXY",    "all_proxy",      "SSH_AUTH_SOCK", "SSL_CERT_FILE",
     "SSL_CERT_DIR", "XDG_CONFIG_HOME"};
 
 bool IsWanted(std::string_view name, const std::set<std::string>& asked) {
@@ -147,8 +147,7 @@ absl::StatusOr<v1::BuildSource> MakeBuildSource(
   source.set_platform(options.platform);
   source.set_pull(options.pull);
   source.set_no_cache(options.no_cache);
-  source.set_tag(options.image.empty() ? DefaultImageName(env)
-                                       : options.image);
+  source.set_tag(options.image.empty() ? DefaultImageName(env) : options.image);
   for (const std::string& entry : env_list) {
     const size_t equals = entry.find('=');
     if (equals != std::string::npos &&

@@ -67,20 +67,17 @@ void AddBuild(CLI::App& pack, Options& options) {
   pack.add_option("--build-arg", options.build_args,
                   "NAME=VALUE, or NAME to take it from the environment")
       ->type_name("ARG")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   pack.add_option("--target", options.target, "The stage to build")
       ->type_name("STAGE");
   pack.add_option("--platform", options.platform, "The platform to build for")
       ->type_name("PLATFORM");
   pack.add_option("--secret", options.secrets, "As for docker buildx build")
       ->type_name("SPEC")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   pack.add_option("--ssh", options.ssh, "As for docker buildx build")
       ->type_name("SPEC")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   pack.add_flag("--pull", options.pull, "Look for newer base images");
   pack.add_flag("--no-cache", options.no_cache, "Build every step anew");
 }

@@ -49,8 +49,8 @@ bool IsName(std::string_view name) {
 // name must not reach the child's own environment.
 bool IsReserved(const BuildSpec& spec, const std::string& name) {
   static const std::set<std::string> kNames = {
-      "PATH", "HOME", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-      "http_proxy", "https_proxy", "no_proxy", "SSH_AUTH_SOCK"};
+      "PATH",     "HOME",       "TMPDIR",      "HTTP_PROXY", "HTTPS_PROXY",
+      "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",   "SSH_AUTH_SOCK"};
   return kNames.contains(name) || spec.environment.contains(name) ||
          name.starts_with("DOCKER_") || name.starts_with("BUILD") ||
          name.starts_with("LD_") || name.starts_with("DYLD_");
@@ -129,6 +129,34 @@ bool HasBuildx(const BuildSpec& spec, const EngineEndpoint& endpoint,
   const absl::StatusOr<int> status =
       RunCli(probe, kProbeMs, [](std::string_view) {}, cancel);
   return status.ok() && *status == 0;
+}
+
+// Values that must not show: those of arguments, wherever they come from, and
+// of secrets that are variables.
+std::vector<std::string> SecretValues(const BuildSpec& spec) {
+  std::vector<std::string> values;
+  const auto add_variable = [&](const std::string& name) {
+    const auto found = spec.environment.find(name);
+    if (found != spec.environment.end()) {
+      values.push_back(found->second);
+    }
+  };
+  for (const BuildArg& arg : spec.args) {
+    if (arg.value.has_value()) {
+      values.push_back(*arg.value);
+    } else {
+      add_variable(arg.name);
+    }
+  }
+  constexpr std::string_view kEnv = "env=";
+  for (const std::string& secret : spec.secrets) {
+    const size_t at = secret.find(kEnv);
+    if (at != std::string::npos) {
+      const std::string name = secret.substr(at + kEnv.size());
+      add_variable(name.substr(0, name.find(',')));
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -260,11 +288,7 @@ absl::Status RunBuild(const BuildSpec& spec, const EngineEndpoint& endpoint,
   if (!buildx && !(spec.secrets.empty() && spec.ssh.empty())) {
     return BadBuild("--secret and --ssh need docker's buildx plugin");
   }
-  std::vector<std::string> redacted;
-  for (const BuildArg& arg : spec.args) {
-    redacted.push_back(arg.value.value_or(""));
-  }
-  BuildOutput output(std::move(redacted));
+  BuildOutput output(SecretValues(spec));
   BuildOutput::Steps steps;
   std::string last_line;
   const auto tell = [&](const std::vector<std::string>& lines) {
@@ -282,9 +306,8 @@ absl::Status RunBuild(const BuildSpec& spec, const EngineEndpoint& endpoint,
       [&](std::string_view bytes) { tell(output.Add(bytes)); }, cancel);
   tell(output.Finish());
   if (!status.ok()) {
-    return HasReason(status.status(), "PROGRAM_NOT_FOUND")
-               ? BuilderNotFound()
-               : status.status();
+    return HasReason(status.status(), "PROGRAM_NOT_FOUND") ? BuilderNotFound()
+                                                           : status.status();
   }
   if (*status != 0) {
     return BuildFailed(output.last_step(), last_line,

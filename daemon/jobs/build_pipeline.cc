@@ -39,22 +39,22 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
                         std::string(status.message()));
     }
   };
-  const BuildSink sink = {
-      .line = [&events](const std::string& line) {
-        events.AddLine(line, /*warning=*/false);
-      },
-      .steps =
-          [&events](BuildOutput::Steps steps) {
-            events.Report({.stage = Stage::kBuild,
-                           .current = steps.done,
-                           .total = steps.total,
-                           .unit = Unit::kSteps,
-                           .total_is_estimate = true});
-          }};
+  const BuildSink sink = {.line =
+                              [&events](const std::string& line) {
+                                events.AddLine(line, /*warning=*/false);
+                              },
+                          .steps =
+                              [&events](BuildOutput::Steps steps) {
+                                events.Report({.stage = Stage::kBuild,
+                                               .current = steps.done,
+                                               .total = steps.total,
+                                               .unit = Unit::kSteps,
+                                               .total_is_estimate = true});
+                              }};
   // buildx would boot a builder of its own beside podman, from an image that it
   // pulls.
-  RETURN_IF_ERROR(RunBuild(build, engine->endpoint(), !info.podman, tag, sink,
-                           token));
+  RETURN_IF_ERROR(
+      RunBuild(build, engine->endpoint(), !info.podman, tag, sink, token));
 
   events.StartStage(Stage::kIdentify);
   const Platform platform = HostPlatform();
@@ -64,8 +64,7 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
   job.SetContentKey(input.expected_key);
   // Fails when another job makes the same content right now. Both give the same
   // bytes, and publication copes with that.
-  if (absl::Status status =
-          deps.index.SetJobKey(job.id(), input.expected_key);
+  if (absl::Status status = deps.index.SetJobKey(job.id(), input.expected_key);
       !status.ok()) {
     Log("jobs")->warn("job {}: cannot note its key: {}", job.id(),
                       std::string(status.message()));

@@ -227,18 +227,18 @@ absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
   }
   const PipelineDeps deps = MakeDeps();
   // No two builds are one: the files may have changed between them.
-  ASSIGN_OR_RETURN(
-      const Scheduler::Submission submission,
-      deps_.scheduler.Submit(
-          "build:" + RandomHex(kFlightBytes), Digest(), name, spec.tied,
-          [&]() -> Scheduler::Work {
-            return [deps, build = source.build,
-                    engine = deps_.engines.Get(source.engine),
-                    input = MakeInput(spec, name)](Job& job) mutable {
-              return RunBuildPipeline(deps, build, engine, std::move(input),
-                                      job);
-            };
-          }));
+  ASSIGN_OR_RETURN(const Scheduler::Submission submission,
+                   deps_.scheduler.Submit(
+                       "build:" + RandomHex(kFlightBytes), Digest(), name,
+                       spec.tied, [&]() -> Scheduler::Work {
+                         return
+                             [deps, build = source.build,
+                              engine = deps_.engines.Get(source.engine),
+                              input = MakeInput(spec, name)](Job& job) mutable {
+                               return RunBuildPipeline(deps, build, engine,
+                                                       std::move(input), job);
+                             };
+                       }));
   PackAnswer answer;
   answer.job = submission.job;
   answer.interest_id = submission.interest_id;

@@ -88,9 +88,9 @@ class PackService {
 
   // Blocks for one engine call (image), or for stat calls (archive). A build is
   // always a job. A job that it starts or joins does not depend on `cancel`.
-  // Reasons BAD_REFERENCE, BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and those of EngineClient::
-  // InspectImage(), IdentifyArchive(), Uploads::Create(), Scheduler::Submit()
-  // and the index.
+  // Reasons BAD_REFERENCE, BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and
+  // those of EngineClient:: InspectImage(), IdentifyArchive(),
+  // Uploads::Create(), Scheduler::Submit() and the index.
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
                                   const CancelToken& cancel);
 

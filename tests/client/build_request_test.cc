@@ -61,7 +61,8 @@ TEST(BuildRequestTest, PathsBecomeAbsolute) {
   EXPECT_THAT(source.secrets(),
               ElementsAre("id=a,src=" + Here("f"), "id=b,source=/home/me/g",
                           "id=c,env=TOKEN"));
-  EXPECT_THAT(source.ssh(), ElementsAre("default", "k=" + Here("one") + ",/two"));
+  EXPECT_THAT(source.ssh(),
+              ElementsAre("default", "k=" + Here("one") + ",/two"));
 }
 
 TEST(BuildRequestTest, RemoteContextsStayAsTheyAre) {

@@ -36,6 +36,20 @@ TEST(OptionsTest, ReadsPack) {
   EXPECT_TRUE(options.force && options.quiet && options.json);
 }
 
+TEST(OptionsTest, ReadsABuild) {
+  const Options options =
+      Good({"pack", "--build", "ctx", "-f", "F", "--build-arg", "A=1",
+            "--build-arg", "B", "--secret", "id=x", "--ssh", "default",
+            "--target", "t", "--pull", "--no-cache", "app:1"});
+  EXPECT_EQ(options.build, "ctx");
+  EXPECT_EQ(options.dockerfile, "F");
+  EXPECT_THAT(options.build_args, ElementsAre("A=1", "B"));
+  EXPECT_THAT(options.secrets, ElementsAre("id=x"));
+  EXPECT_THAT(options.ssh, ElementsAre("default"));
+  EXPECT_TRUE(options.pull && options.no_cache);
+  EXPECT_EQ(options.image, "app:1");
+}
+
 TEST(OptionsTest, TakesGlobalFlagsBeforeAndBehindACommand) {
   EXPECT_TRUE(Good({"--no-start", "info"}).no_start);
   EXPECT_TRUE(Good({"info", "--no-start"}).no_start);
@@ -69,6 +83,8 @@ TEST(OptionsTest, WhatMakesNoSenseIsAUsageError) {
       {"pack", "a", "b"},
       {"pack", "a", "--archive", "f"},
       {"pack", "a", "--ref", "x"},
+      {"pack", "a", "--build-arg", "A=b"},
+      {"pack", "--build", "c", "--archive", "f"},
       {"pack", "--archive", "f", "-H", "unix:///x"},
       {"pack", "--archive", "-", "-d"},
       {"pack", "a", "--cpus", "0"},

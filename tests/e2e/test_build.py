@@ -41,7 +41,7 @@ def build_env():
 
 
 def name_of(workdir):
-    return f"e2e/{workdir.name.lower()}:1"
+    return f"e2e/b{workdir.name[3:].replace('_', '0')}:1"
 
 
 def test_build_then_pack(daemon, docker, context, workdir):
@@ -120,7 +120,7 @@ def test_canary(daemon, docker, context, workdir):
     seen = []
     process = subprocess.Popen(
         [conftest.BIN / "bottlectl", "--json", "pack", "--build", path,
-         "--build-arg", "TOKEN", name],
+         "--no-cache", "--build-arg", "TOKEN", name],
         env={**daemon.env, **build_env(), "TOKEN": CANARY},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None:

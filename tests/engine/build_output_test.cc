@@ -32,8 +32,9 @@ TEST(BuildOutputTest, CutsLinesHoweverTheyArrive) {
 
 TEST(BuildOutputTest, CountsBuildKitsStepsPerStage) {
   BuildOutput output({});
-  output.Add("#1 [internal] load build definition\n"
-             "#5 [app 1/3] FROM docker.io/x\n#6 [base 2/2] RUN a b\n");
+  output.Add(
+      "#1 [internal] load build definition\n"
+      "#5 [app 1/3] FROM docker.io/x\n#6 [base 2/2] RUN a b\n");
   EXPECT_EQ(output.steps(), (Steps{.done = 3, .total = 5}));
   output.Add("#7 [app 3/3] COPY . .\n#7 CACHED\n#8 exporting to image\n");
   EXPECT_EQ(output.steps(), (Steps{.done = 5, .total = 5}));
@@ -49,8 +50,9 @@ TEST(BuildOutputTest, CountsTheClassicBuildersSteps) {
 
 TEST(BuildOutputTest, WhatIsNoStepIsNone) {
   BuildOutput output({});
-  output.Add("Step x/4 : y\n#3 [a 5/2] z\n#3 [a -1/2] z\n[1/2] z\n"
-             "#3 [1/99999999999999999999] z\n#3 ] [ z\n");
+  output.Add(
+      "Step x/4 : y\n#3 [a 5/2] z\n#3 [a -1/2] z\n[1/2] z\n"
+      "#3 [1/99999999999999999999] z\n#3 ] [ z\n");
   EXPECT_EQ(output.steps(), Steps());
   EXPECT_EQ(output.last_step(), "");
 }

@@ -71,11 +71,11 @@ TEST(BuildCommandTest, TheClientsChoiceOfEngineIsNotMadeAgain) {
   EXPECT_THAT(MakeBuildCommand(spec, kEngine, true, "u:1").env,
               Not(Contains(::testing::AnyOf(StartsWith("DOCKER_CONTEXT="),
                                             StartsWith("DOCKER_TLS")))));
-  EXPECT_THAT(
-      MakeBuildCommand(spec, {.host = "tcp://h:1", .tls_dir = "/c"}, true, "u:1")
-          .env,
-      ::testing::AllOf(Contains("DOCKER_TLS_VERIFY=1"),
-                       Contains("DOCKER_CERT_PATH=/c")));
+  EXPECT_THAT(MakeBuildCommand(spec, {.host = "tcp://h:1", .tls_dir = "/c"},
+                               true, "u:1")
+                  .env,
+              ::testing::AllOf(Contains("DOCKER_TLS_VERIFY=1"),
+                               Contains("DOCKER_CERT_PATH=/c")));
 }
 
 TEST(ValidateBuildTest, RefusesWhatNoBuilderTakes) {
@@ -90,13 +90,11 @@ TEST(ValidateBuildTest, RefusesWhatNoBuilderTakes) {
   EXPECT_TRUE(refused([](BuildSpec& s) { s.dockerfile = "Dockerfile"; }));
   EXPECT_TRUE(refused([](BuildSpec& s) { s.args = {{"A B", "v"}}; }));
   EXPECT_TRUE(refused([](BuildSpec& s) { s.args = {{"", "v"}}; }));
-  EXPECT_TRUE(refused(
-      [](BuildSpec& s) { s.args = {{"A", std::string("v\0w", 3)}}; }));
+  EXPECT_TRUE(
+      refused([](BuildSpec& s) { s.args = {{"A", std::string("v\0w", 3)}}; }));
   EXPECT_TRUE(refused([](BuildSpec& s) { s.environment["A=B"] = "v"; }));
   EXPECT_TRUE(refused([](BuildSpec& s) { s.target = std::string(5000, 't'); }));
-  EXPECT_TRUE(refused([](BuildSpec& s) {
-    s.secrets.assign(1000, "id=x");
-  }));
+  EXPECT_TRUE(refused([](BuildSpec& s) { s.secrets.assign(1000, "id=x"); }));
 }
 
 // A docker command of our own, for what the real one cannot be made to do.
@@ -125,8 +123,9 @@ class FakeCli : public ::testing::Test {
 };
 
 TEST_F(FakeCli, PassesOutputAndSteps) {
-  Install("[ \"$2\" = version ] && exit 0\n"
-          "echo '#5 [1/2] FROM x'\necho '#6 [2/2] RUN y' >&2\nprintf last\n");
+  Install(
+      "[ \"$2\" = version ] && exit 0\n"
+      "echo '#5 [1/2] FROM x'\necho '#6 [2/2] RUN y' >&2\nprintf last\n");
   EXPECT_TRUE(Run().ok());
   EXPECT_THAT(lines_, Contains("#5 [1/2] FROM x"));
   EXPECT_THAT(lines_, Contains("last"));
@@ -142,8 +141,9 @@ TEST_F(FakeCli, FallsBackWithoutThePlugin) {
 }
 
 TEST_F(FakeCli, AFailureNamesStepAndLastLine) {
-  Install("[ \"$2\" = version ] && exit 0\n"
-          "echo '#6 [2/2] RUN false'\necho 'ERROR: no luck'\nexit 3\n");
+  Install(
+      "[ \"$2\" = version ] && exit 0\n"
+      "echo '#6 [2/2] RUN false'\necho 'ERROR: no luck'\nexit 3\n");
   const absl::Status status = Run();
   EXPECT_TRUE(HasReason(status, "BUILD_FAILED"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("[2/2] RUN false"));
@@ -156,13 +156,22 @@ TEST_F(FakeCli, SecretsAreTakenOutOfLines) {
   spec_.args = {{.name = "TOKEN", .value = "canary-0123456789"}};
   EXPECT_TRUE(Run().ok());
   EXPECT_THAT(lines_, ElementsAre("token is ***, ok"));
+
+  lines_.clear();
+  spec_.args = {{.name = "TOKEN", .value = std::nullopt}};
+  spec_.environment["TOKEN"] = "canary-from-the-environment";
+  EXPECT_TRUE(Run().ok());
+  EXPECT_THAT(lines_, ElementsAre("token is ***, ok"));
 }
 
 TEST_F(FakeCli, ACancelEndsTheWholeGroup) {
   const std::string pid_file = (dir_.path() / "pid").string();
-  Install("[ \"$2\" = version ] && exit 0\n"
-          "trap '' TERM\nsleep 1000 &\necho $! >" + pid_file + "\n"
-          "echo started\nwait\n");
+  Install(
+      "[ \"$2\" = version ] && exit 0\n"
+      "trap '' TERM\nsleep 1000 &\necho $! >" +
+      pid_file +
+      "\n"
+      "echo started\nwait\n");
   CancelSource source;
   std::thread canceller([&] {
     while (!std::ifstream(pid_file).good()) {
@@ -191,12 +200,11 @@ TEST(RunBuildTest, WithoutACliThereIsAReason) {
   const TempDir dir;
   BuildSpec spec = Spec();
   spec.environment["PATH"] = dir.path().string();
-  EXPECT_TRUE(HasReason(
-      RunBuild(spec, kEngine, true, "u:1",
-               {.line = [](const std::string&) {},
-                .steps = [](BuildOutput::Steps) {}},
-               {}),
-      "BUILDER_NOT_FOUND"));
+  EXPECT_TRUE(HasReason(RunBuild(spec, kEngine, true, "u:1",
+                                 {.line = [](const std::string&) {},
+                                  .steps = [](BuildOutput::Steps) {}},
+                                 {}),
+                        "BUILDER_NOT_FOUND"));
 }
 
 }  // namespace
