@@ -303,11 +303,11 @@ absl::Status EngineClient::RemoveTag(const std::string& reference,
                                      const CancelToken& cancel) {
   ASSIGN_OR_RETURN(const std::string encoded, EncodeReference(reference));
   ASSIGN_OR_RETURN(const EngineInfo info, Negotiate(cancel));
-  ASSIGN_OR_RETURN(const Answer answer,
-                   GetOnce("/v" + info.api.ToString() + "/images/" + encoded +
-                               "?noprune=true",
-                           kUnaryBlock, options_.unary_timeout, cancel,
-                           "DELETE"));
+  ASSIGN_OR_RETURN(
+      const Answer answer,
+      GetOnce(
+          "/v" + info.api.ToString() + "/images/" + encoded + "?noprune=true",
+          kUnaryBlock, options_.unary_timeout, cancel, "DELETE"));
   return answer.head.status == 200 || answer.head.status == 404
              ? absl::OkStatus()
              : EngineError(endpoint_, answer.head.status, answer.error_text);

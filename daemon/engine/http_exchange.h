@@ -1,4 +1,5 @@
-// HttpExchange: one request without a body on one connection of its own, read block by block.
+// HttpExchange: one request without a body on one connection of its own, read
+// block by block.
 //
 // libcurl's multi interface, driven by the reader: nothing is read from the
 // socket while nobody asks, and every wait also watches the cancel token.

@@ -162,9 +162,8 @@ void FramePool::Work() {
       queue_.clear();
     }
     // As many as can be on their way at once; the submitter fills one more.
-    if (buffers_.size() <
-        static_cast<size_t>(options_.max_queued) +
-            static_cast<size_t>(options_.threads)) {
+    if (buffers_.size() < static_cast<size_t>(options_.max_queued) +
+                              static_cast<size_t>(options_.threads)) {
       block.data.clear();
       buffers_.push_back(std::move(block.data));
     }
