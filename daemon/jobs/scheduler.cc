@@ -163,7 +163,11 @@ void Scheduler::DetachWatch(const std::string& job_id,
     MutexLock lock(mu_);
     const auto tie = ties_.find(interest_id);
     if (tie == ties_.end() || tie->second.job->id() != job_id ||
-        tie->second.watches == 0 || --tie->second.watches > 0) {
+        tie->second.watches == 0) {
+      return;
+    }
+    --tie->second.watches;
+    if (tie->second.watches > 0) {
       return;
     }
     job = tie->second.job;
