@@ -37,8 +37,9 @@ def test_kill_at_every_stage(idle_daemon, archive):
     want = it.flatten()
     for stage in STAGES:
         idle_daemon.start()
-        client = idle_daemon.spawn("--json", "pack", "--force", "--archive",
-                                   file)
+        # It must not start a daemon of its own when this one is gone.
+        client = idle_daemon.spawn("--json", "--no-start", "pack", "--force",
+                                   "--archive", file)
         # Killed as soon as the client hears of the stage.
         for line in client.stdout:
             if f'"{stage}"' in line:
@@ -59,7 +60,8 @@ def test_kill_at_random_times(idle_daemon, archive):
     want = it.flatten()
     for _ in range(12):
         idle_daemon.start()
-        client = idle_daemon.spawn("pack", "--force", "--archive", file)
+        client = idle_daemon.spawn("--no-start", "pack", "--force", "--archive",
+                                   file)
         time.sleep(rng.uniform(0, 0.6))
         idle_daemon.kill()
         client.kill()
