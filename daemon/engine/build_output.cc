@@ -46,6 +46,10 @@ std::string WithoutEscapes(std::string_view line) {
 
 BuildOutput::BuildOutput(std::vector<std::string> redacted)
     : redacted_(std::move(redacted)) {
+  // In the form that they would have in a line.
+  for (std::string& value : redacted_) {
+    value = Printable(value, kMaxLine);
+  }
   std::erase_if(redacted_, [](const std::string& value) {
     return value.size() < kMinRedacted;
   });
@@ -79,14 +83,15 @@ std::vector<std::string> BuildOutput::Finish() {
 }
 
 std::string BuildOutput::TakeLine() {
-  std::string line = WithoutEscapes(std::exchange(buffer_, {}));
+  // Printable first, so that nothing can put a value together afterwards.
+  std::string line =
+      Printable(WithoutEscapes(std::exchange(buffer_, {})), kMaxLine);
   for (const std::string& value : redacted_) {
     for (size_t at = line.find(value); at != std::string::npos;
          at = line.find(value, at)) {
       line.replace(at, value.size(), "***");
     }
   }
-  line = Printable(line, kMaxLine);
   Note(line);
   return line;
 }

@@ -63,6 +63,20 @@ TEST(BuildOutputTest, RedactsLongValuesOnly) {
               ElementsAre("a *** b *** 1"));
 }
 
+// Found by fuzz_build: what makes a line printable put the value together.
+TEST(BuildOutputTest, RedactsWhatEscapingPutsTogether) {
+  BuildOutput output({"0123456789"});
+  const std::string noisy(
+      "\xcc"
+      "0\0\0\0\0\0\0\0"
+      "123456789\n",
+      19);
+  for (const std::string& line : output.Add(noisy)) {
+    EXPECT_EQ(line.find("0123456789"), std::string::npos) << line;
+  }
+  EXPECT_THAT(output.Add("a 012\x1b[1m3456789 b\n"), ElementsAre("a *** b"));
+}
+
 TEST(BuildOutputTest, LinesAreBoundedAndPrintable) {
   BuildOutput output({});
   const std::vector<std::string> lines =
