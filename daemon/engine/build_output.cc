@@ -126,7 +126,8 @@ void BuildOutput::Reach(const std::string& stage, std::string_view of,
     return;
   }
   Stage& entry = stages_[stage];
-  entry.reached = std::max(entry.reached, part);
+  // Another total is another build's, which a step of this one may print.
+  entry.reached = entry.total == whole ? std::max(entry.reached, part) : part;
   entry.total = whole;
   last_step_ = line;
 }

@@ -48,6 +48,13 @@ TEST(BuildOutputTest, CountsTheClassicBuildersSteps) {
   EXPECT_EQ(output.last_step(), "Step 2/4 : RUN echo 1/9");
 }
 
+// Found by fuzz_build: 3 of 2 steps were done.
+TEST(BuildOutputTest, AnotherTotalBeginsAnew) {
+  BuildOutput output({});
+  output.Add("Step 3/4 : RUN docker build .\nStep 1/2 : FROM x\n");
+  EXPECT_EQ(output.steps(), (Steps{.done = 1, .total = 2}));
+}
+
 TEST(BuildOutputTest, WhatIsNoStepIsNone) {
   BuildOutput output({});
   output.Add(
