@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
+#include <optional>
 #include <set>
 #include <string_view>
-#include <system_error>
 
 #include "base/status_macros.h"
-#include "client/errors.h"
+#include "client/absolute_path.h"
 
 namespace bottled::client {
 namespace {
-
-namespace fs = std::filesystem;
 
 // What docker's CLI, buildx, credential helpers, git and ssh read.
 constexpr std::array<std::string_view, 22> kNames = {
@@ -35,6 +32,8 @@ bool IsRemote(std::string_view context) {
          context.starts_with("git@");
 }
 
+// As AbsolutePath(), and "~/" is the home directory: no shell has seen to it
+// within "src=~/file".
 absl::StatusOr<std::string> Absolute(const std::string& path,
                                      const GetEnv& env) {
   if (path.starts_with("~/")) {
@@ -42,12 +41,7 @@ absl::StatusOr<std::string> Absolute(const std::string& path,
       return *home + path.substr(1);
     }
   }
-  std::error_code error;
-  const fs::path full = fs::absolute(path, error);
-  if (error) {
-    return ReadFailed(error.value(), "the current directory");
-  }
-  return full.lexically_normal().native();
+  return AbsolutePath(path);
 }
 
 std::vector<std::string> Split(std::string_view text, char separator) {

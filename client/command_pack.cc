@@ -1,12 +1,12 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
-#include <system_error>
+#include <string>
 
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "bottled/v1/bottled.pb.h"
+#include "client/absolute_path.h"
 #include "client/build_request.h"
 #include "client/commands.h"
 #include "client/errors.h"
@@ -87,13 +87,8 @@ absl::Status FillSource(const Context& context, v1::PackRequest& request) {
     return absl::OkStatus();
   }
   if (!options.archive.empty()) {
-    std::error_code error;
-    const std::filesystem::path path =
-        std::filesystem::absolute(options.archive, error);
-    if (error) {
-      return ReadFailed(error.value(), "the current directory");
-    }
-    request.mutable_archive()->set_path(path.lexically_normal().native());
+    ASSIGN_OR_RETURN(const std::string path, AbsolutePath(options.archive));
+    request.mutable_archive()->set_path(path);
     request.mutable_archive()->set_reference(options.reference);
     return absl::OkStatus();
   }

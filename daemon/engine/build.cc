@@ -1,6 +1,5 @@
 #include "engine/build.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/errors.h"
+#include "platform/pipe.h"
 #include "platform/process.h"
 
 namespace bottled {
@@ -67,29 +67,17 @@ absl::Status CheckText(std::string_view what, const std::string& text,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::array<Fd, 2>> MakePipe() {
-  std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0) {
-    return ErrnoError(errno, "pipe");
-  }
-  std::array<Fd, 2> pipe = {Fd(ends[0]), Fd(ends[1])};
-  for (const Fd& end : pipe) {
-    ::fcntl(end.get(), F_SETFD, FD_CLOEXEC);
-  }
-  return pipe;
-}
-
 // One run of the CLI: its output goes to `take`, its exit status comes back.
 absl::StatusOr<int> RunCli(const BuildCommand& command, int limit_ms,
                            const std::function<void(std::string_view)>& take,
                            const CancelToken& cancel) {
-  ASSIGN_OR_RETURN(auto pipe, MakePipe());
+  ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
   ASSIGN_OR_RETURN(Process child, Process::Start({.argv = command.argv,
                                                   .env = command.env,
-                                                  .stdout_fd = pipe[1].get(),
-                                                  .stderr_fd = pipe[1].get(),
+                                                  .stdout_fd = pipe.write.get(),
+                                                  .stderr_fd = pipe.write.get(),
                                                   .new_session = true}));
-  pipe[1].Reset();
+  pipe.write.Reset();
   const auto begin = std::chrono::steady_clock::now();
   std::array<char, 16 << 10> block{};
   bool open = true;
@@ -101,11 +89,12 @@ absl::StatusOr<int> RunCli(const BuildCommand& command, int limit_ms,
     int status = 0;
     // Grandchildren may hold the pipe open: the leader's end is what counts.
     const bool ended = child.TryWait(&status);
-    std::array<pollfd, 2> wait = {pollfd{cancel.fd(), POLLIN, 0},
-                                  pollfd{open ? pipe[0].get() : -1, POLLIN, 0}};
+    std::array<pollfd, 2> wait = {
+        pollfd{cancel.fd(), POLLIN, 0},
+        pollfd{open ? pipe.read.get() : -1, POLLIN, 0}};
     const int ready = ::poll(wait.data(), wait.size(), ended ? 0 : 100);
     if (ready > 0 && wait[1].revents != 0) {
-      const ssize_t got = ::read(pipe[0].get(), block.data(), block.size());
+      const ssize_t got = ::read(pipe.read.get(), block.data(), block.size());
       if (got > 0) {
         take(std::string_view(block.data(), static_cast<size_t>(got)));
         continue;

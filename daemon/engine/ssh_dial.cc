@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "platform/new_socket.h"
+#include "platform/pipe.h"
 #include "platform/places.h"
 
 namespace bottled {
@@ -124,12 +125,9 @@ absl::Status SshDial::Launch() {
   if (!theirs.valid()) {
     return ErrnoError(accept_errno, "accept");
   }
-  std::array<int, 2> pipe{};
-  if (::pipe(pipe.data()) != 0) {
-    return ErrnoError(errno, "pipe");
-  }
-  errors_ = Fd(pipe[0]);
-  const Fd their_errors(pipe[1]);
+  ASSIGN_OR_RETURN(Pipe errors, MakePipe());
+  errors_ = std::move(errors.read);
+  const Fd their_errors = std::move(errors.write);
   // ssh wants its standard streams to block, and BSDs pass the listener's
   // O_NONBLOCK on.
   if (::fcntl(theirs.get(), F_SETFL, 0) != 0) {
@@ -137,7 +135,6 @@ absl::Status SshDial::Launch() {
   }
   RETURN_IF_ERROR(SetFlags(theirs.get(), false));
   RETURN_IF_ERROR(SetFlags(errors_.get(), true));
-  RETURN_IF_ERROR(SetFlags(their_errors.get(), false));
 
   ProcessSpec spec;
   spec.argv = SshArgv(address_,

@@ -9,16 +9,21 @@
 
 namespace bottled {
 
+Digest ImageKey(const EngineImage& image, const PackOptions& options) {
+  return ContentKey(
+      ContentKeyInputs(image.config, options, NativePackerName()));
+}
+
 void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
-                   const EngineImage& image, const Platform& platform) {
+                   const EngineImage& image, const Platform& platform,
+                   const Digest& key) {
   input.open = [engine = std::move(engine), id = image.id,
                 platform](const CancelToken& token) {
     return engine->SaveImage(id, platform, token);
   };
   input.archive.expected_diff_ids = image.config.diff_ids;
   input.archive.expected_id = image.id;
-  input.expected_key = ContentKey(
-      ContentKeyInputs(image.config, input.pack, NativePackerName()));
+  input.expected_key = key;
   input.size_estimate = image.size_estimate;
 }
 
@@ -60,15 +65,9 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
   const Platform platform = HostPlatform();
   ASSIGN_OR_RETURN(const EngineImage image,
                    engine->InspectImage(tag, platform, token));
-  SetImageInput(input, engine, image, platform);
-  job.SetContentKey(input.expected_key);
-  // Fails when another job makes the same content right now. Both give the same
-  // bytes, and publication copes with that.
-  if (absl::Status status = deps.index.SetJobKey(job.id(), input.expected_key);
-      !status.ok()) {
-    Log("jobs")->warn("job {}: cannot note its key: {}", job.id(),
-                      std::string(status.message()));
-  }
+  const Digest key = ImageKey(image, input.pack);
+  SetImageInput(input, engine, image, platform, key);
+  NoteContentKey(deps, job, key);
   return RunPackPipeline(deps, std::move(input), job);
 }
 

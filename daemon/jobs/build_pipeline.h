@@ -10,15 +10,22 @@
 #include "absl/status/statusor.h"
 #include "engine/build.h"
 #include "engine/client.h"
+#include "image/content_key.h"
+#include "image/digest.h"
 #include "image/platform.h"
 #include "jobs/job.h"
 #include "jobs/pack_pipeline.h"
 
 namespace bottled {
 
-// Fills in what the pipeline must know of an engine's image.
+// The content key of what is packed of an engine's image.
+Digest ImageKey(const EngineImage& image, const PackOptions& options);
+
+// Fills in what the pipeline must know of an engine's image; `key` is its
+// ImageKey().
 void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
-                   const EngineImage& image, const Platform& platform);
+                   const EngineImage& image, const Platform& platform,
+                   const Digest& key);
 
 // Runs in the job's worker thread and blocks it. Every request builds, as only
 // the builder knows whether its result would be another one; what is shared is

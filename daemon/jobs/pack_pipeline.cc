@@ -158,11 +158,7 @@ absl::Status Pipeline::Identify() {
     return key_ == input_.expected_key ? absl::OkStatus()
                                        : ContentKeyDiffers(input_.reference);
   }
-  job_.SetContentKey(key_);
-  // Fails when another job makes the same content right now. Both give the same
-  // bytes, and publication copes with that.
-  LogFailure(job_, "cannot note its key",
-             deps_.index.SetJobKey(job_.id(), key_));
+  NoteContentKey(deps_, job_, key_);
   return absl::OkStatus();
 }
 
@@ -230,6 +226,11 @@ void Pipeline::Remember() {
 std::string ArchiveOptionsJson(const PackOptions& options) {
   return fmt::format(R"({{"cpus":{},"memory_mib":{},"packer":"{}"}})",
                      options.cpus, options.memory_mib, NativePackerName());
+}
+
+void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key) {
+  job.SetContentKey(key);
+  LogFailure(job, "cannot note its key", deps.index.SetJobKey(job.id(), key));
 }
 
 absl::StatusOr<ArtifactRecord> RunPackPipeline(const PipelineDeps& deps,

@@ -63,6 +63,11 @@ struct PipelineDeps {
   int packer_threads = 0;
 };
 
+// Tells the job and the index which content it makes, once that is known. The
+// index refuses when another job makes the same right now, which is only
+// logged: both give the same bytes, and publication copes with that.
+void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key);
+
 // Runs in the job's worker thread and blocks it. An artifact that came into the
 // cache meanwhile, or is there under a key that was unknown before, is the
 // result as it is, unless forced. The platform of the image is checked against

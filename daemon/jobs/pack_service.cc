@@ -75,17 +75,22 @@ absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,
                                               const std::string& flight_key,
                                               const std::string& source,
                                               PipelineInput input) {
-  const PipelineDeps deps = MakeDeps();
   const Digest key = input.expected_key;
+  return Submit(spec, flight_key, key, source,
+                [deps = MakeDeps(), &input]() -> Scheduler::Work {
+                  return [deps, taken = std::move(input)](Job& job) mutable {
+                    return RunPackPipeline(deps, std::move(taken), job);
+                  };
+                });
+}
+
+absl::StatusOr<PackAnswer> PackService::Submit(
+    const PackSpec& spec, const std::string& flight_key, const Digest& key,
+    const std::string& source,
+    absl::AnyInvocable<Scheduler::Work()> make_work) {
   ASSIGN_OR_RETURN(const Scheduler::Submission submission,
-                   deps_.scheduler.Submit(
-                       flight_key, key, source, spec.tied,
-                       [&deps, &input]() -> Scheduler::Work {
-                         return [deps,
-                                 taken = std::move(input)](Job& job) mutable {
-                           return RunPackPipeline(deps, std::move(taken), job);
-                         };
-                       }));
+                   deps_.scheduler.Submit(flight_key, key, source, spec.tied,
+                                          std::move(make_work)));
   PackAnswer answer;
   answer.job = submission.job;
   answer.interest_id = submission.interest_id;
@@ -118,8 +123,7 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   const Platform platform = HostPlatform();
   ASSIGN_OR_RETURN(const EngineImage image,
                    engine->InspectImage(reference, platform, cancel));
-  const Digest key = ContentKey(
-      ContentKeyInputs(image.config, spec.options, NativePackerName()));
+  const Digest key = ImageKey(image, spec.options);
   if (!spec.force) {
     ASSIGN_OR_RETURN(
         std::optional<ArtifactRecord> cached,
@@ -132,7 +136,7 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   }
   const std::string miss_reason = MissReason(spec, key, reference);
   PipelineInput input = MakeInput(spec, reference);
-  SetImageInput(input, engine, image, platform);
+  SetImageInput(input, engine, image, platform, key);
   ASSIGN_OR_RETURN(PackAnswer answer,
                    Start(spec, key.hex(), reference, std::move(input)));
   answer.miss_reason = miss_reason;
@@ -225,23 +229,18 @@ absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
   if (!source.build.tag.empty()) {
     ASSIGN_OR_RETURN(name, NormalizedReference(source.build.tag));
   }
-  const PipelineDeps deps = MakeDeps();
   // No two builds are one: the files may have changed between them.
-  ASSIGN_OR_RETURN(const Scheduler::Submission submission,
-                   deps_.scheduler.Submit(
-                       "build:" + RandomHex(kFlightBytes), Digest(), name,
-                       spec.tied, [&]() -> Scheduler::Work {
-                         return
-                             [deps, build = source.build,
-                              engine = deps_.engines.Get(source.engine),
-                              input = MakeInput(spec, name)](Job& job) mutable {
-                               return RunBuildPipeline(deps, build, engine,
-                                                       std::move(input), job);
-                             };
-                       }));
-  PackAnswer answer;
-  answer.job = submission.job;
-  answer.interest_id = submission.interest_id;
+  ASSIGN_OR_RETURN(
+      PackAnswer answer,
+      Submit(spec, "build:" + RandomHex(kFlightBytes), Digest(), name,
+             [&]() -> Scheduler::Work {
+               return [deps = MakeDeps(), build = source.build,
+                       engine = deps_.engines.Get(source.engine),
+                       input = MakeInput(spec, name)](Job& job) mutable {
+                 return RunBuildPipeline(deps, build, engine, std::move(input),
+                                         job);
+               };
+             }));
   answer.miss_reason = "BUILD";
   return answer;
 }

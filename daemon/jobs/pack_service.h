@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -89,7 +90,7 @@ class PackService {
   // Blocks for one engine call (image), or for stat calls (archive). A build is
   // always a job. A job that it starts or joins does not depend on `cancel`.
   // Reasons BAD_REFERENCE, BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and
-  // those of EngineClient:: InspectImage(), IdentifyArchive(),
+  // those of EngineClient::InspectImage(), IdentifyArchive(),
   // Uploads::Create(), Scheduler::Submit() and the index.
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
                                   const CancelToken& cancel);
@@ -135,6 +136,11 @@ class PackService {
                                    const std::string& flight_key,
                                    const std::string& source,
                                    PipelineInput input);
+  // Scheduler::Submit() as an answer without a miss reason.
+  absl::StatusOr<PackAnswer> Submit(
+      const PackSpec& spec, const std::string& flight_key, const Digest& key,
+      const std::string& source,
+      absl::AnyInvocable<Scheduler::Work()> make_work);
   // Why there is no artifact of `key`, which may be unknown.
   std::string MissReason(const PackSpec& spec, const Digest& key,
                          const std::string& reference);

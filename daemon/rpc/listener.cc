@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/status_macros.h"
+#include "platform/pipe.h"
 #include "platform/unix_socket.h"
 
 namespace bottled {
@@ -33,17 +35,10 @@ Fd AcceptCloexec(int socket) {
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     const Options& options, std::vector<Fd> sockets,
     OnConnection on_connection) {
-  int ends[2];
-  if (::pipe(ends) != 0) {
-    return ErrnoError(errno, "cannot make a pipe");
-  }
-  Fd wake_read(ends[0]);
-  Fd wake_write(ends[1]);
-  ::fcntl(wake_read.get(), F_SETFD, FD_CLOEXEC);
-  ::fcntl(wake_write.get(), F_SETFD, FD_CLOEXEC);
+  ASSIGN_OR_RETURN(Pipe wake, MakePipe());
   return std::unique_ptr<Listener>(
-      new Listener(options, std::move(sockets), std::move(wake_read),
-                   std::move(wake_write), std::move(on_connection)));
+      new Listener(options, std::move(sockets), std::move(wake.read),
+                   std::move(wake.write), std::move(on_connection)));
 }
 
 Listener::Listener(const Options& options, std::vector<Fd> sockets,

@@ -1,13 +1,13 @@
 #include "app/options.h"
 
 #include <fstream>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "platform/map_env.h"
 #include "platform/temp_dir.h"
 
 namespace bottled {
@@ -15,19 +15,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-GetEnv Env(std::map<std::string, std::string> values) {
-  return [values = std::move(values)](
-             const char* name) -> std::optional<std::string> {
-    const auto found = values.find(name);
-    if (found == values.end()) {
-      return std::nullopt;
-    }
-    return found->second;
-  };
-}
-
 absl::StatusOr<ParsedOptions> Parse(std::vector<const char*> arguments,
-                                    const GetEnv& env = Env({})) {
+                                    const GetEnv& env = MapEnv({})) {
   arguments.insert(arguments.begin(), "bottled");
   return ParseOptions(static_cast<int>(arguments.size()), arguments.data(),
                       env);
@@ -45,7 +34,7 @@ TEST(AppOptionsTest, FlagsWinOverTheFileAndTheFileOverDefaults) {
   std::filesystem::create_directories(dir.path() / "bottled");
   std::ofstream(dir.path() / "bottled/config.yaml")
       << "max-running-jobs: 5\nlog-level: debug\nstate-dir: /from/file\n";
-  const GetEnv env = Env({{"XDG_CONFIG_HOME", dir.path().string()}});
+  const GetEnv env = MapEnv({{"XDG_CONFIG_HOME", dir.path().string()}});
   const auto parsed = Parse({"--max-running-jobs", "7"}, env);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->options.max_running_jobs, 7);

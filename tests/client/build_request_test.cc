@@ -2,11 +2,11 @@
 
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "platform/map_env.h"
 
 namespace bottled::client {
 namespace {
@@ -15,17 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::Key;
 using ::testing::UnorderedElementsAre;
 
-GetEnv Env(std::map<std::string, std::string> values) {
-  return [values = std::move(values)](
-             const char* name) -> std::optional<std::string> {
-    const auto found = values.find(name);
-    if (found == values.end()) {
-      return std::nullopt;
-    }
-    return found->second;
-  };
-}
-
 std::string Here(const std::string& name) {
   return (std::filesystem::current_path() / name).lexically_normal().native();
 }
@@ -33,19 +22,19 @@ std::string Here(const std::string& name) {
 v1::BuildSource Make(const Options& options,
                      const std::vector<std::string>& env_list = {}) {
   const auto source =
-      MakeBuildSource(options, Env({{"HOME", "/home/me"}}), env_list);
+      MakeBuildSource(options, MapEnv({{"HOME", "/home/me"}}), env_list);
   EXPECT_TRUE(source.ok()) << source.status();
   return source.ok() ? *source : v1::BuildSource();
 }
 
 TEST(BuildRequestTest, TheDefaultNameComesFromTheEnvironment) {
-  EXPECT_EQ(DefaultImageName(Env({})), "claude-bottle:latest");
-  EXPECT_EQ(DefaultImageName(Env({{"CLAUDE_BOTTLE_IMAGE", "b"}})), "b");
+  EXPECT_EQ(DefaultImageName(MapEnv({})), "claude-bottle:latest");
+  EXPECT_EQ(DefaultImageName(MapEnv({{"CLAUDE_BOTTLE_IMAGE", "b"}})), "b");
   EXPECT_EQ(DefaultImageName(
-                Env({{"BOTTLED_IMAGE", "a"}, {"CLAUDE_BOTTLE_IMAGE", "b"}})),
+                MapEnv({{"BOTTLED_IMAGE", "a"}, {"CLAUDE_BOTTLE_IMAGE", "b"}})),
             "a");
   EXPECT_EQ(DefaultImageName(
-                Env({{"BOTTLED_IMAGE", ""}, {"CLAUDE_BOTTLE_IMAGE", "b"}})),
+                MapEnv({{"BOTTLED_IMAGE", ""}, {"CLAUDE_BOTTLE_IMAGE", "b"}})),
             "b");
 }
 

@@ -3,29 +3,21 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <map>
 #include <string>
 
 #include "base/error.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "platform/map_env.h"
 
 namespace bottled {
 namespace {
 
 using testing::HasSubstr;
 
-GetEnv Env(std::map<std::string, std::string> variables) {
-  return [variables = std::move(variables)](
-             const char* name) -> std::optional<std::string> {
-    const auto it = variables.find(name);
-    return it == variables.end() ? std::nullopt : std::optional(it->second);
-  };
-}
-
 TEST(Places, DefaultsBelowHome) {
-  const auto places = Places::Resolve(Env({{"HOME", "/home/u"}}), {});
+  const auto places = Places::Resolve(MapEnv({{"HOME", "/home/u"}}), {});
   ASSERT_TRUE(places.ok()) << places.status();
   EXPECT_EQ(places->state_dir, "/home/u/.local/state/bottled");
   EXPECT_EQ(places->cache_dir, "/home/u/.cache/bottled");
@@ -38,7 +30,7 @@ TEST(Places, XdgThenVariablesThenFlags) {
                                             {"XDG_STATE_HOME", "/xs"},
                                             {"XDG_CACHE_HOME", "/xc/"},
                                             {"XDG_RUNTIME_DIR", "/run/u"}};
-  auto places = Places::Resolve(Env(env), {});
+  auto places = Places::Resolve(MapEnv(env), {});
   ASSERT_TRUE(places.ok()) << places.status();
   EXPECT_EQ(places->state_dir, "/xs/bottled");
   EXPECT_EQ(places->cache_dir, "/xc/bottled");
@@ -47,14 +39,15 @@ TEST(Places, XdgThenVariablesThenFlags) {
   env["BOTTLED_STATE_DIR"] = "/bs/";
   env["BOTTLED_CACHE_DIR"] = "/bc";
   env["BOTTLED_SOCKET"] = "/b.sock";
-  places = Places::Resolve(Env(env), {});
+  places = Places::Resolve(MapEnv(env), {});
   ASSERT_TRUE(places.ok()) << places.status();
   EXPECT_EQ(places->state_dir, "/bs");
   EXPECT_EQ(places->cache_dir, "/bc");
   EXPECT_EQ(places->socket, "/b.sock");
 
   places = Places::Resolve(
-      Env(env), {.state_dir = "/fs", .cache_dir = "/fc", .socket = "/f.sock"});
+      MapEnv(env),
+      {.state_dir = "/fs", .cache_dir = "/fc", .socket = "/f.sock"});
   ASSERT_TRUE(places.ok()) << places.status();
   EXPECT_EQ(places->state_dir, "/fs");
   EXPECT_EQ(places->cache_dir, "/fc");
@@ -62,11 +55,11 @@ TEST(Places, XdgThenVariablesThenFlags) {
 }
 
 TEST(Places, EmptyVariablesCountAsUnset) {
-  const auto places = Places::Resolve(Env({{"HOME", "/h"},
-                                           {"XDG_STATE_HOME", ""},
-                                           {"BOTTLED_CACHE_DIR", ""},
-                                           {"XDG_RUNTIME_DIR", ""},
-                                           {"BOTTLED_SOCKET", ""}}),
+  const auto places = Places::Resolve(MapEnv({{"HOME", "/h"},
+                                              {"XDG_STATE_HOME", ""},
+                                              {"BOTTLED_CACHE_DIR", ""},
+                                              {"XDG_RUNTIME_DIR", ""},
+                                              {"BOTTLED_SOCKET", ""}}),
                                       {});
   ASSERT_TRUE(places.ok()) << places.status();
   EXPECT_EQ(places->state_dir, "/h/.local/state/bottled");
@@ -75,11 +68,11 @@ TEST(Places, EmptyVariablesCountAsUnset) {
 }
 
 TEST(Places, HomeIsNeededOnlyWhenNothingElseSays) {
-  const auto missing = Places::Resolve(Env({}), {});
+  const auto missing = Places::Resolve(MapEnv({}), {});
   EXPECT_TRUE(HasReason(missing.status(), "BAD_PATH"));
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr("HOME"));
   EXPECT_TRUE(
-      Places::Resolve(Env({}), {.state_dir = "/s", .cache_dir = "/c"}).ok());
+      Places::Resolve(MapEnv({}), {.state_dir = "/s", .cache_dir = "/c"}).ok());
 }
 
 TEST(Places, RelativePathsAreErrorsThatNameTheirOrigin) {
@@ -88,12 +81,12 @@ TEST(Places, RelativePathsAreErrorsThatNameTheirOrigin) {
         "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "HOME"}) {
     std::map<std::string, std::string> env = {{"HOME", "/home/u"}};
     env[name] = "relative/path";
-    const auto places = Places::Resolve(Env(env), {});
+    const auto places = Places::Resolve(MapEnv(env), {});
     EXPECT_TRUE(HasReason(places.status(), "BAD_PATH")) << name;
     EXPECT_THAT(std::string(places.status().message()), HasSubstr(name));
   }
   EXPECT_TRUE(HasReason(
-      Places::Resolve(Env({{"HOME", "/h"}}), {.socket = "x.sock"}).status(),
+      Places::Resolve(MapEnv({{"HOME", "/h"}}), {.socket = "x.sock"}).status(),
       "BAD_PATH"));
 }
 
@@ -101,7 +94,7 @@ TEST(Places, SocketPathMustFit) {
   const auto resolve = [](size_t length) {
     PlaceOverrides overrides;
     overrides.socket = "/" + std::string(length - 1, 's');
-    return Places::Resolve(Env({{"HOME", "/h"}}), overrides);
+    return Places::Resolve(MapEnv({{"HOME", "/h"}}), overrides);
   };
 #ifdef __APPLE__
   constexpr size_t kLimit = 103;
