@@ -6,6 +6,7 @@
 //     LOCK                  flock of the running daemon             0600
 //     START                 flock of the bottlectl that starts it   0600
 //     logs/bottled.log      of daemons started by bottlectl         0600
+//     bottles/<slug>/       a bottle's files (bottle/bottle_files.h)  0700
 //   cache dir    $BOTTLED_CACHE_DIR, $XDG_CACHE_HOME/bottled,
 //                ~/.cache/bottled                                   0700
 //     obj/<aa>/<64 hex>.smolmachine   artifacts                     0400
@@ -60,6 +61,10 @@ struct Places {
   std::filesystem::path start_lock() const { return state_dir / "START"; }
   std::filesystem::path log_dir() const { return state_dir / "logs"; }
   std::filesystem::path daemon_log() const { return log_dir() / "bottled.log"; }
+  std::filesystem::path bottles() const { return state_dir / "bottles"; }
+  std::filesystem::path bottle(std::string_view slug) const {
+    return bottles() / slug;
+  }
   std::filesystem::path objects() const { return cache_dir / "obj"; }
   std::filesystem::path stage() const { return cache_dir / "stage"; }
   std::filesystem::path quarantine() const { return cache_dir / "quarantine"; }
