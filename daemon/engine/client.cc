@@ -1,6 +1,7 @@
 #include "engine/client.h"
 
 #include <poll.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <utility>
@@ -311,6 +312,31 @@ absl::Status EngineClient::RemoveTag(const std::string& reference,
   return answer.head.status == 200 || answer.head.status == 404
              ? absl::OkStatus()
              : EngineError(endpoint_, answer.head.status, answer.error_text);
+}
+
+absl::StatusOr<std::string> EngineClient::GetBody(const std::string& path,
+                                                  const CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const Answer answer,
+                   Get([&path](const EngineInfo&) { return path; }, kUnaryBlock,
+                       options_.unary_timeout, cancel));
+  if (answer.head.status != 200) {
+    return EngineError(endpoint_, answer.head.status, answer.error_text);
+  }
+  return ReadBody(*answer.exchange, endpoint_, kMaxUnaryBody,
+                  options_.unary_timeout, cancel);
+}
+
+absl::StatusOr<std::vector<EngineNetwork>> EngineClient::ListNetworks(
+    const CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const std::string body, GetBody("/networks", cancel));
+  return ParseNetworks(body);
+}
+
+absl::StatusOr<EngineDescription> EngineClient::Describe(
+    const CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const std::string body, GetBody("/info", cancel));
+  utsname host = {};
+  return ParseDescription(body, ::uname(&host) == 0 ? host.release : "");
 }
 
 absl::Status EngineClient::SaveFailure(const Answer& answer, const Digest& id,

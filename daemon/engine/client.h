@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -24,8 +25,10 @@
 #include "base/mutex.h"
 #include "endpoint/endpoint.h"
 #include "engine/api_version.h"
+#include "engine/description.h"
 #include "engine/http_exchange.h"
 #include "engine/inspect.h"
+#include "engine/networks.h"
 #include "image/byte_source.h"
 #include "image/digest.h"
 #include "image/platform.h"
@@ -93,6 +96,14 @@ class EngineClient {
   absl::Status RemoveTag(const std::string& reference,
                          const CancelToken& cancel);
 
+  // All networks of the engine. Reasons as Negotiate(), and
+  // ENGINE_ANSWER_INVALID.
+  absl::StatusOr<std::vector<EngineNetwork>> ListNetworks(
+      const CancelToken& cancel);
+
+  // What the engine is and where it runs. Reasons as ListNetworks().
+  absl::StatusOr<EngineDescription> Describe(const CancelToken& cancel);
+
  private:
   // An exchange whose head was read. Of an answer that is not 200 the text,
   // of use to people, was read too.
@@ -116,6 +127,9 @@ class EngineClient {
                                  const CancelToken& cancel,
                                  const char* method = "GET");
   absl::StatusOr<EngineInfo> Ping(const CancelToken& cancel);
+  // The body of an answer of 200; any other answer is ENGINE_ERROR.
+  absl::StatusOr<std::string> GetBody(const std::string& path,
+                                      const CancelToken& cancel);
 
   // What a refused inspect or save means.
   absl::Status InspectFailure(const Answer& answer,

@@ -1,5 +1,5 @@
 // Reading JSON that comes from outside: bounded depth, no duplicates, no
-// exceptions. Private to image/.
+// exceptions. For what engines and archives send.
 
 #ifndef BOTTLED_IMAGE_JSON_H_
 #define BOTTLED_IMAGE_JSON_H_
