@@ -103,6 +103,27 @@ absl::Status JobNotOpenError(std::string_view job_id) {
       kTryAgain);
 }
 
+absl::Status BottleExistsError(std::string_view slug) {
+  return MakeError(
+      Code::kAlreadyExists, kBottleExists,
+      fmt::format("there is a bottle {} already", Printable(slug, 128)),
+      "Resume it with --resume, or ask again for a new one.");
+}
+
+absl::Status BottleNotFoundError(std::string_view slug) {
+  return MakeError(Code::kNotFound, kBottleNotFound,
+                   fmt::format("there is no bottle {}", Printable(slug, 128)),
+                   "List the bottles with: bottlectl bottles ls");
+}
+
+absl::Status LeaseTakenError(std::string_view slug, std::string_view holder) {
+  return MakeError(
+      Code::kInternal, kIndexError,
+      fmt::format("index: the addresses chosen for bottle {} belong to {}",
+                  Printable(slug, 128), Printable(holder, 128)),
+      "");
+}
+
 absl::Status ArtifactMissingError(const std::filesystem::path& path) {
   return MakeError(Code::kNotFound, kArtifactMissing,
                    fmt::format("{} is gone", path.native()), kTryAgain);

@@ -22,6 +22,8 @@ inline constexpr std::string_view kIndexDegraded = "INDEX_DEGRADED";
 inline constexpr std::string_view kIndexError = "INDEX_ERROR";
 inline constexpr std::string_view kJobExists = "JOB_EXISTS";
 inline constexpr std::string_view kJobNotOpen = "JOB_NOT_OPEN";
+inline constexpr std::string_view kBottleExists = "BOTTLE_EXISTS";
+inline constexpr std::string_view kBottleNotFound = "BOTTLE_NOT_FOUND";
 inline constexpr std::string_view kArtifactMissing = "ARTIFACT_MISSING";
 inline constexpr std::string_view kArtifactDamaged = "ARTIFACT_DAMAGED";
 inline constexpr std::string_view kBadStagedFile = "BAD_STAGED_FILE";
@@ -52,6 +54,16 @@ absl::Status JobExistsError(std::string_view job_id);
 
 // JOB_NOT_OPEN: the job has no row, or has ended already.
 absl::Status JobNotOpenError(std::string_view job_id);
+
+// BOTTLE_EXISTS, code ALREADY_EXISTS.
+absl::Status BottleExistsError(std::string_view slug);
+
+// BOTTLE_NOT_FOUND, code NOT_FOUND.
+absl::Status BottleNotFoundError(std::string_view slug);
+
+// INDEX_ERROR, code INTERNAL: the addresses chosen for `slug` are those of
+// `holder`.
+absl::Status LeaseTakenError(std::string_view slug, std::string_view holder);
 
 // ARTIFACT_MISSING: the file of an artifact is gone.
 absl::Status ArtifactMissingError(const std::filesystem::path& path);

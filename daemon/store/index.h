@@ -9,10 +9,14 @@
 #ifndef BOTTLED_STORE_INDEX_H_
 #define BOTTLED_STORE_INDEX_H_
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -95,6 +99,15 @@ class Index {
                              const std::string& options_json, const Digest& key,
                              int64_t now_ms);
 
+  // --- builds ------------------------------------------------------------
+  // The image that the engine at `engine` (its host) made when the build had
+  // this fingerprint, if that is remembered; at most 1000 are.
+  absl::StatusOr<std::optional<Digest>> FindBuild(
+      const std::string& engine, const std::string& fingerprint);
+  absl::Status RecordBuild(const std::string& engine,
+                           const std::string& fingerprint, const Digest& image,
+                           int64_t now_ms);
+
   // --- jobs --------------------------------------------------------------
   // Open jobs are those that are queued, running or publishing. A change to a
   // job that is not open is refused with JOB_NOT_OPEN.
@@ -128,6 +141,48 @@ class Index {
   absl::StatusOr<std::vector<OpenJob>> OpenJobs();
   // Deletes terminal jobs beyond the newest 5000 or older than 30 days.
   absl::Status TrimJobs(int64_t now_ms);
+
+  // --- bottles -----------------------------------------------------------
+  // Chooses the addresses of a bottle: `own` is what it has, `others` what all
+  // other bottles have. Only subnet, prefix and loopback of the result count.
+  // Runs under the index's mutex and in its transaction: must be pure and fast,
+  // and must not call the index. Its error is returned as it is.
+  using ChooseLease = std::function<absl::StatusOr<AddressLease>(
+      const std::optional<AddressLease>& own,
+      std::span<const AddressLease> others)>;
+
+  // Inserts or updates a bottle and gives it its addresses, in one transaction;
+  // after an error nothing has changed. Times are those of `wanted`. An update
+  // keeps started_ms; what SavePlan() wrote is kept always, and starts empty. A
+  // lease that stays where it is keeps its state, one that moves is reserved.
+  // Reasons BOTTLE_EXISTS (`must_be_new`), BOTTLE_NOT_FOUND (not), and those of
+  // `choose`. Addresses that another bottle has are an INDEX_ERROR.
+  absl::StatusOr<PreparedBottle> PrepareBottle(const BottleRecord& wanted,
+                                               bool must_be_new,
+                                               const ChooseLease& choose);
+
+  // Notes what a bottle's plan is. Returns the plan's revision, which is 1 at
+  // first and increases when `plan_digest` is not that of the last call, or
+  // `artifact` is another one than the last. It may be empty: the last one is
+  // kept then. Reason BOTTLE_NOT_FOUND.
+  absl::StatusOr<int64_t> SavePlan(const std::string& slug,
+                                   const std::string& plan_digest,
+                                   const std::string& manifest_digest,
+                                   const Digest& artifact, int64_t now_ms);
+
+  absl::StatusOr<std::optional<StoredBottle>> FindBottle(
+      const std::string& slug);
+  // The last started first.
+  absl::StatusOr<std::vector<StoredBottle>> ListBottles();
+  // Its lease goes with it. Reason BOTTLE_NOT_FOUND.
+  absl::Status RemoveBottle(const std::string& slug);
+
+  // Reserved leases of these bottles become active; the rest is left alone.
+  absl::Status MarkLeasesActive(const std::vector<std::string>& slugs,
+                                int64_t now_ms);
+  // Deletes leases that are reserved and were last changed before
+  // `older_than_ms`; their bottles stay. Returns their slugs, sorted.
+  absl::StatusOr<std::vector<std::string>> ExpireLeases(int64_t older_than_ms);
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 #define BOTTLED_STORE_RECORDS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,60 @@ struct ArchiveIdentity {
   int64_t size = 0;
   int64_t mtime_ns = 0;
   int64_t ctime_ns = 0;
+};
+
+// One prepared sandbox.
+struct BottleRecord {
+  std::string slug;
+  std::string agent;
+  std::string cwd;
+  bool copy_cwd = false;
+  std::string home;
+  int64_t started_ms = 0;  // first prepared
+  int64_t updated_ms = 0;
+  std::string compose_project;
+  std::string backend;
+  std::vector<std::string> bottles;  // in the order of their merge
+  std::string source;                // JSON: what its image comes from
+  // "bridge" or "loopback" when the caller chose; else the engine decides.
+  std::string endpoint_mode;
+
+  // Of the last SavePlan(); 0 and empty before the first.
+  int64_t plan_revision = 0;
+  std::string plan_digest;
+  std::string manifest_digest;
+  Digest artifact;
+
+  bool operator==(const BottleRecord&) const = default;
+};
+
+enum class LeaseState {
+  kReserved,  // planned; expires
+  kActive,    // its docker network was seen; lasts as long as its bottle
+};
+
+// The addresses that belong to one bottle. Addresses are in host byte order.
+struct AddressLease {
+  std::string slug;
+  uint32_t subnet = 0;  // host bits are zero
+  int prefix = 28;
+  uint32_t loopback = 0;
+  LeaseState state = LeaseState::kReserved;
+  int64_t updated_ms = 0;
+
+  bool operator==(const AddressLease&) const = default;
+};
+
+struct PreparedBottle {
+  BottleRecord record;
+  AddressLease lease;
+  // It had a lease of other addresses before.
+  bool lease_moved = false;
+};
+
+struct StoredBottle {
+  BottleRecord record;
+  std::optional<AddressLease> lease;  // none after it has expired
 };
 
 }  // namespace bottled

@@ -107,8 +107,53 @@ CREATE INDEX job_finished ON job(finished_ms);
 INSERT INTO meta(name, value) VALUES('rebuild', 'pending');
 )sql";
 
+constexpr std::string_view kBottles = R"sql(
+CREATE TABLE bottle(
+  slug TEXT PRIMARY KEY,
+  agent TEXT NOT NULL,
+  cwd TEXT NOT NULL,
+  copy_cwd INTEGER NOT NULL CHECK(copy_cwd IN (0, 1)),
+  home TEXT NOT NULL,
+  started_ms INTEGER NOT NULL,
+  updated_ms INTEGER NOT NULL,
+  compose_project TEXT NOT NULL,
+  backend TEXT NOT NULL,
+  -- A JSON list of names, in order.
+  bottles TEXT NOT NULL,
+  plan_revision INTEGER NOT NULL,
+  plan_digest TEXT NOT NULL,
+  manifest_digest TEXT NOT NULL,
+  -- No reference: the bottle outlives its artifact.
+  artifact TEXT,
+  source TEXT NOT NULL,
+  endpoint_mode TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bottle_started ON bottle(started_ms);
+
+-- Addresses as numbers, 10.0.0.1 = 167772161.
+CREATE TABLE address_lease(
+  slug TEXT PRIMARY KEY REFERENCES bottle(slug) ON DELETE CASCADE,
+  subnet INTEGER NOT NULL CHECK(subnet BETWEEN 0 AND 4294967295),
+  prefix INTEGER NOT NULL CHECK(prefix BETWEEN 0 AND 32),
+  loopback INTEGER NOT NULL UNIQUE CHECK(loopback BETWEEN 0 AND 4294967295),
+  state TEXT NOT NULL CHECK(state IN ('reserved', 'active')),
+  updated_ms INTEGER NOT NULL,
+  UNIQUE(subnet, prefix)
+) STRICT, WITHOUT ROWID;
+
+-- The image that an engine made of a build context that looked like this.
+CREATE TABLE build(
+  engine TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  image TEXT NOT NULL,
+  updated_ms INTEGER NOT NULL,
+  PRIMARY KEY(engine, fingerprint)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
+    {"2026-11-bottles", kBottles},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

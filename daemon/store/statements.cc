@@ -20,6 +20,14 @@ constexpr std::string_view kJob =
     "SELECT id, state, source, content_key, created_ms, started_ms, "
     "finished_ms, artifact, failure, boot_id, publishing FROM job ";
 
+// The order that ReadBottle() in index_bottles.cc expects.
+constexpr std::string_view kBottle =
+    "SELECT b.slug, b.agent, b.cwd, b.copy_cwd, b.home, b.started_ms, "
+    "b.updated_ms, b.compose_project, b.backend, b.bottles, b.plan_revision, "
+    "b.plan_digest, b.manifest_digest, b.artifact, b.source, b.endpoint_mode, "
+    "l.slug, l.subnet, l.prefix, l.loopback, l.state, l.updated_ms "
+    "FROM bottle b LEFT JOIN address_lease l ON l.slug = b.slug ";
+
 constexpr std::string_view kOpen =
     "state IN ('queued', 'running', 'publishing')";
 
@@ -127,6 +135,16 @@ absl::Status PrepareKeys(Database& db, Statements& out) {
            "SELECT key FROM archive WHERE path = ? AND reference = ? "
            "AND options = ? AND device = ? AND inode = ? AND size = ? "
            "AND mtime_ns = ? AND ctime_ns = ?"},
+          {&S::build_get,
+           "SELECT image FROM build WHERE engine = ? AND fingerprint = ?"},
+          {&S::build_put,
+           "INSERT INTO build(engine, fingerprint, image, updated_ms) "
+           "VALUES(?, ?, ?, ?) ON CONFLICT(engine, fingerprint) DO UPDATE SET "
+           "image = excluded.image, updated_ms = excluded.updated_ms"},
+          {&S::build_trim,
+           "DELETE FROM build WHERE (engine, fingerprint) IN "
+           "(SELECT engine, fingerprint FROM build "
+           "ORDER BY updated_ms DESC LIMIT -1 OFFSET ?)"},
           {&S::archive_put,
            "INSERT INTO archive(path, reference, options, device, inode, "
            "size, mtime_ns, ctime_ns, key, updated_ms) "
@@ -184,6 +202,49 @@ absl::Status PrepareJobs(Database& db, Statements& out) {
       });
 }
 
+absl::Status PrepareBottles(Database& db, Statements& out) {
+  using S = Statements;
+  return PrepareAll(
+      db, out,
+      {
+          {&S::bottle_insert,
+           "INSERT INTO bottle(agent, cwd, copy_cwd, home, updated_ms, "
+           "compose_project, backend, bottles, source, endpoint_mode, slug, "
+           "started_ms, plan_revision, plan_digest, manifest_digest) "
+           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0,'','')"},
+          {&S::bottle_update,
+           "UPDATE bottle SET agent = ?, cwd = ?, copy_cwd = ?, home = ?, "
+           "updated_ms = ?, compose_project = ?, backend = ?, bottles = ?, "
+           "source = ?, endpoint_mode = ? WHERE slug = ?"},
+          {&S::bottle_by_slug, fmt::format("{}WHERE b.slug = ?", kBottle)},
+          {&S::bottle_list,
+           fmt::format("{}ORDER BY b.started_ms DESC, b.slug", kBottle)},
+          {&S::bottle_plan_get,
+           "SELECT plan_revision, plan_digest, artifact FROM bottle "
+           "WHERE slug = ?"},
+          {&S::bottle_plan_set,
+           "UPDATE bottle SET plan_revision = ?, plan_digest = ?, "
+           "manifest_digest = ?, artifact = coalesce(?, artifact), "
+           "updated_ms = ? WHERE slug = ?"},
+          {&S::bottle_delete, "DELETE FROM bottle WHERE slug = ?"},
+          {&S::lease_put,
+           "INSERT INTO address_lease(slug, subnet, prefix, loopback, state, "
+           "updated_ms) VALUES(?,?,?,?,?,?) ON CONFLICT(slug) DO UPDATE SET "
+           "subnet = excluded.subnet, prefix = excluded.prefix, "
+           "loopback = excluded.loopback, state = excluded.state, "
+           "updated_ms = excluded.updated_ms"},
+          {&S::lease_list,
+           "SELECT slug, subnet, prefix, loopback, state, updated_ms "
+           "FROM address_lease"},
+          {&S::lease_activate,
+           "UPDATE address_lease SET state = 'active', updated_ms = ? "
+           "WHERE slug = ? AND state = 'reserved'"},
+          {&S::lease_expire,
+           "DELETE FROM address_lease WHERE state = 'reserved' "
+           "AND updated_ms < ? RETURNING slug"},
+      });
+}
+
 }  // namespace
 
 absl::StatusOr<Statements> Statements::Prepare(Database& db) {
@@ -191,6 +252,7 @@ absl::StatusOr<Statements> Statements::Prepare(Database& db) {
   RETURN_IF_ERROR(PrepareArtifacts(db, out));
   RETURN_IF_ERROR(PrepareKeys(db, out));
   RETURN_IF_ERROR(PrepareJobs(db, out));
+  RETURN_IF_ERROR(PrepareBottles(db, out));
   return out;
 }
 

@@ -25,10 +25,15 @@ struct Statements {
 
   Statement reference_get, reference_put;
   Statement archive_get, archive_put;
+  Statement build_get, build_put, build_trim;
 
   Statement job_put, job_by_id, job_by_open_key, job_list, job_list_open;
   Statement job_run, job_set_key, job_publish, job_finish, job_succeed;
   Statement job_trim_age, job_trim_count;
+
+  Statement bottle_insert, bottle_update, bottle_by_slug, bottle_list;
+  Statement bottle_plan_get, bottle_plan_set, bottle_delete;
+  Statement lease_put, lease_list, lease_activate, lease_expire;
 };
 
 }  // namespace bottled

@@ -45,12 +45,13 @@ TEST_F(SchemaTest, MakesTheTables) {
   EXPECT_THAT(Column("PRAGMA user_version"),
               ElementsAre(std::to_string(Migrations().size())));
   EXPECT_THAT(Column("SELECT name FROM migration"),
-              ElementsAre("2026-11-artifacts-and-jobs"));
+              ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
-      ElementsAre("archive", "artifact", "artifact_reference", "content_key",
-                  "job", "meta", "migration", "reference"));
+      ElementsAre("address_lease", "archive", "artifact", "artifact_reference",
+                  "bottle", "build", "content_key", "job", "meta", "migration",
+                  "reference"));
   EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
                      "AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE "
                      "'%STRICT%'"),
@@ -129,6 +130,40 @@ TEST_F(SchemaTest, TheDatabaseItselfAllowsOneOpenJobPerKey) {
   EXPECT_TRUE(insert("5", "queued", "NULL").ok());
   EXPECT_TRUE(insert("6", "queued", "NULL").ok());
   EXPECT_FALSE(insert("7", "dancing", "NULL").ok());
+}
+
+TEST_F(SchemaTest, AnIndexFromBeforeTheBottlesKeepsWhatItHas) {
+  const std::array first = {Migrations().front()};
+  ASSERT_TRUE(Migrate(*db_, first).ok());
+  ASSERT_TRUE(db_->Execute("INSERT INTO reference VALUES('a:1', 'k', 5)").ok());
+  Open();
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("SELECT name FROM reference"), ElementsAre("a:1"));
+  EXPECT_THAT(Column("SELECT count(*) FROM bottle"), ElementsAre("0"));
+}
+
+TEST_F(SchemaTest, TheDatabaseItselfAllowsNoAddressTwice) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  for (const char* slug : {"a", "b", "c"}) {
+    ASSERT_TRUE(
+        db_->Execute("INSERT INTO bottle VALUES('" + std::string(slug) +
+                     "','x','/',0,'/',1,1,'p','b','[]',0,'','',NULL,'{}','s')")
+            .ok());
+  }
+  const auto insert = [&](const std::string& values) {
+    return db_->Execute("INSERT INTO address_lease VALUES(" + values + ")");
+  };
+  EXPECT_TRUE(insert("'a', 16, 28, 1, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'b', 16, 28, 2, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'b', 32, 28, 1, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'a', 32, 28, 2, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'nobody', 32, 28, 2, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'b', 4294967296, 28, 2, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'b', 32, 33, 2, 'reserved', 0").ok());
+  EXPECT_FALSE(insert("'b', 32, 28, 2, 'released', 0").ok());
+  EXPECT_TRUE(insert("'b', 32, 28, 2, 'active', 0").ok());
+  ASSERT_TRUE(db_->Execute("DELETE FROM bottle WHERE slug = 'a'").ok());
+  EXPECT_THAT(Column("SELECT slug FROM address_lease"), ElementsAre("b"));
 }
 
 }  // namespace
