@@ -22,7 +22,7 @@ OWNED = {
     "archive.h": {"image", "pack"},
     "archive_entry.h": {"image", "pack"},
     "zstd.h": {"image", "pack"},
-    "yaml-cpp/": {"app"},
+    "yaml-cpp/": {"app", "bottle"},
     "CLI/": {"app", "client"},
     "nghttp2/": {"client"},
 }

@@ -28,8 +28,9 @@ REASON = re.compile(r'MakeError\(\s*absl::StatusCode::\w+,\s*"([A-Z_]+)"')
 
 
 def undocumented(root, names):
-    """Reasons in the code that docs/errors.md does not list."""
-    listed = (root / "docs/errors.md").read_text()
+    """Reasons in the code that neither list of reasons has."""
+    listed = "".join((root / "docs" / page).read_text()
+                     for page in ("errors.md", "manifest.md"))
     out = []
     for name in names:
         if name.endswith(".cc") and not name.startswith("tests/"):
