@@ -33,6 +33,27 @@ absl::Status LayerStreamError(std::string_view path);
 // DATA_LOSS, reason SPOOL_DAMAGED: what was compressed cannot be read back.
 absl::Status SpoolDamagedError(std::string_view what);
 
+inline constexpr std::string_view kSmolvmNotFound = "SMOLVM_NOT_FOUND";
+inline constexpr std::string_view kSmolvmForeign = "SMOLVM_FOREIGN";
+
+// The next four are FAILED_PRECONDITION. `path` is the program's.
+
+// Reason SMOLVM_NOT_FOUND: the caller's PATH leads to none.
+absl::Status SmolvmNotFoundError();
+
+// Reason SMOLVM_FOREIGN: a program of that name is another vendor's. `why`
+// completes "… is not the smolvm of smol-machines: …".
+absl::Status SmolvmForeignError(std::string_view path, std::string_view why);
+
+// Reason SMOLVM_UNUSABLE: it cannot be run, or does not answer as it should.
+// `why` completes "… does not work: …".
+absl::Status SmolvmUnusableError(std::string_view path, std::string_view why);
+
+// Reason SMOLVM_TOO_OLD: this release does not isolate a machine that is made
+// from an artifact. `oldest` is the first that does.
+absl::Status SmolvmTooOldError(std::string_view path, std::string_view version,
+                               std::string_view oldest);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_PACK_ERRORS_H_
