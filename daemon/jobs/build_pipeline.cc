@@ -29,8 +29,8 @@ void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
 
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
     const PipelineDeps& deps, const BuildSpec& build,
-    const std::shared_ptr<EngineClient>& engine, PipelineInput input,
-    Job& job) {
+    const std::string& fingerprint, const std::shared_ptr<EngineClient>& engine,
+    PipelineInput input, Job& job) {
   const CancelToken token = job.token();
   EventLog& events = job.events();
   events.StartStage(Stage::kBuild);
@@ -65,6 +65,14 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
   const Platform platform = HostPlatform();
   ASSIGN_OR_RETURN(const EngineImage image,
                    engine->InspectImage(tag, platform, token));
+  if (!fingerprint.empty()) {
+    const absl::Status noted = deps.index.RecordBuild(
+        engine->endpoint().host, fingerprint, image.id, deps.clock.NowMs());
+    if (!noted.ok()) {
+      Log("jobs")->warn("job {}: its build will be repeated: {}", job.id(),
+                        std::string(noted.message()));
+    }
+  }
   const Digest key = ImageKey(image, input.pack);
   SetImageInput(input, engine, image, platform, key);
   NoteContentKey(deps, job, key);

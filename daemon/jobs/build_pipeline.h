@@ -31,11 +31,13 @@ void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
 // the builder knows whether its result would be another one; what is shared is
 // the artifact, when the image is one that was packed before. The result is
 // found by a tag of this job's own, `bottled.local/build:<job>`, which goes on
-// every way out of this call; a kill -9 leaves it. Reasons of RunBuild(),
+// every way out of this call; a kill -9 leaves it. The index remembers which
+// image `fingerprint` (if any) led to. Reasons of RunBuild(),
 // EngineClient and RunPackPipeline().
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
     const PipelineDeps& deps, const BuildSpec& build,
-    const std::shared_ptr<EngineClient>& engine, PipelineInput input, Job& job);
+    const std::string& fingerprint, const std::shared_ptr<EngineClient>& engine,
+    PipelineInput input, Job& job);
 
 }  // namespace bottled
 

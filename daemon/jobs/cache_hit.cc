@@ -13,12 +13,40 @@ void LogFailure(const char* what, const absl::Status& status) {
   }
 }
 
+// Objects::Lookup() does not say what it removed, so this looks first, in the
+// way that it does.
+absl::StatusOr<std::optional<ArtifactRecord>> LookUp(Index& index,
+                                                     Objects& objects,
+                                                     const Digest& key,
+                                                     ChangeFeed* changes) {
+  ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record, index.FindByKey(key));
+  if (!record.has_value() || objects.OpenObject(*record).ok()) {
+    return record;
+  }
+  const Digest digest = record->digest;
+  ASSIGN_OR_RETURN(record, objects.Lookup(key));
+  TellIfGone(changes, index, digest);
+  return record;
+}
+
 }  // namespace
+
+void TellIfGone(ChangeFeed* changes, Index& index, const Digest& digest) {
+  if (changes == nullptr) {
+    return;
+  }
+  const absl::StatusOr<std::optional<ArtifactRecord>> left =
+      index.FindByDigest(digest);
+  if (left.ok() && !left->has_value()) {
+    changes->Publish(ChangeKind::kArtifactRemoved, digest.ToString());
+  }
+}
 
 absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
     Index& index, Objects& objects, const Clock& clock, const Digest& key,
-    const std::string& reference) {
-  ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record, objects.Lookup(key));
+    const std::string& reference, ChangeFeed* changes) {
+  ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record,
+                   LookUp(index, objects, key, changes));
   if (record.has_value()) {
     LogFailure("a use", index.Touch(record->digest, reference, clock.NowMs()));
     NoteReference(index, clock, reference, key);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "image/digest.h"
+#include "jobs/change_feed.h"
 #include "store/index.h"
 #include "store/objects.h"
 
@@ -16,10 +17,15 @@ namespace bottled {
 
 // The artifact of `key`, if it is there and its file is sound, after noting
 // that it was used now and what `reference` (may be empty) means. A note that
-// cannot be written is only logged.
+// cannot be written is only logged. `changes` (may be null) hears of an
+// artifact that turned out to be gone or damaged.
 absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
     Index& index, Objects& objects, const Clock& clock, const Digest& key,
-    const std::string& reference);
+    const std::string& reference, ChangeFeed* changes = nullptr);
+
+// Tells `changes` (may be null) that an artifact was removed, if the index no
+// longer has it.
+void TellIfGone(ChangeFeed* changes, Index& index, const Digest& digest);
 
 // Remembers what `reference` means; empty is fine. Failures are only logged.
 void NoteReference(Index& index, const Clock& clock,

@@ -114,6 +114,11 @@ absl::Status TooManyUploads(int max_waiting) {
                    "Try again when some have ended; see bottlectl jobs.");
 }
 
+absl::Status BadBottleRequest(std::string_view why) {
+  return MakeError(Code::kInvalidArgument, "BAD_REQUEST", why,
+                   "proto/bottled/v1/bottled.proto documents the request.");
+}
+
 absl::Status ContentKeyDiffers(const std::string& reference) {
   return MakeError(
       Code::kAborted, "IMAGE_CHANGED",

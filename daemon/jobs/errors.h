@@ -49,6 +49,11 @@ absl::Status UploadNotFound(const std::string& id);
 // TOO_MANY_UPLOADS
 absl::Status TooManyUploads(int max_waiting);
 
+// --- bottles -------------------------------------------------------------
+
+// BAD_REQUEST
+absl::Status BadBottleRequest(std::string_view why);
+
 // --- artifacts -----------------------------------------------------------
 
 // IMAGE_CHANGED: what was read is not what the engine had described.

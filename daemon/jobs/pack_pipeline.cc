@@ -106,7 +106,7 @@ absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::LookUp() {
     return MaybeArtifact();
   }
   return FindCached(deps_.index, deps_.objects, deps_.clock, key_,
-                    input_.reference);
+                    input_.reference, deps_.changes);
 }
 
 absl::Status Pipeline::Read(const std::filesystem::path& stage_dir) {
@@ -204,7 +204,13 @@ absl::StatusOr<ArtifactRecord> Pipeline::Publish(PackedSidecar sidecar) {
   if (!input_.reference.empty()) {
     record.references.push_back(input_.reference);
   }
-  return deps_.objects.Publish(job_.id(), sidecar.path, std::move(record));
+  absl::StatusOr<ArtifactRecord> published =
+      deps_.objects.Publish(job_.id(), sidecar.path, std::move(record));
+  if (published.ok()) {
+    Tell(deps_.changes, ChangeKind::kArtifactAdded,
+         published->digest.ToString());
+  }
+  return published;
 }
 
 void Pipeline::Remember() {

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "image/archive_reader.h"
 #include "image/content_key.h"
+#include "jobs/change_feed.h"
 #include "jobs/job.h"
 #include "store/index.h"
 #include "store/objects.h"
@@ -61,6 +62,8 @@ struct PipelineDeps {
   Objects& objects;
   const Clock& clock;
   int packer_threads = 0;
+  // Hears of artifacts that come and go. May be null.
+  ChangeFeed* changes = nullptr;
 };
 
 // Tells the job and the index which content it makes, once that is known. The

@@ -68,7 +68,8 @@ PipelineDeps PackService::MakeDeps() const {
   return {.index = deps_.index,
           .objects = deps_.objects,
           .clock = deps_.clock,
-          .packer_threads = options_.packer_threads};
+          .packer_threads = options_.packer_threads,
+          .changes = deps_.changes};
 }
 
 absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,
@@ -117,17 +118,20 @@ std::string PackService::MissReason(const PackSpec& spec, const Digest& key,
 absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
                                                   const ImageSource& source,
                                                   const CancelToken& cancel) {
-  ASSIGN_OR_RETURN(const std::string reference,
+  ASSIGN_OR_RETURN(std::string reference,
                    NormalizedReference(source.reference));
   const std::shared_ptr<EngineClient> engine = deps_.engines.Get(source.engine);
   const Platform platform = HostPlatform();
   ASSIGN_OR_RETURN(const EngineImage image,
                    engine->InspectImage(reference, platform, cancel));
+  if (!source.name.empty()) {
+    reference = source.name;
+  }
   const Digest key = ImageKey(image, spec.options);
   if (!spec.force) {
-    ASSIGN_OR_RETURN(
-        std::optional<ArtifactRecord> cached,
-        FindCached(deps_.index, deps_.objects, deps_.clock, key, reference));
+    ASSIGN_OR_RETURN(std::optional<ArtifactRecord> cached,
+                     FindCached(deps_.index, deps_.objects, deps_.clock, key,
+                                reference, deps_.changes));
     if (cached.has_value()) {
       PackAnswer answer;
       answer.artifact = *std::move(cached);
@@ -160,9 +164,9 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   const std::string& name =
       source.reference.empty() ? source.path : source.reference;
   if (key.has_value() && !spec.force) {
-    ASSIGN_OR_RETURN(
-        std::optional<ArtifactRecord> cached,
-        FindCached(deps_.index, deps_.objects, deps_.clock, *key, name));
+    ASSIGN_OR_RETURN(std::optional<ArtifactRecord> cached,
+                     FindCached(deps_.index, deps_.objects, deps_.clock, *key,
+                                name, deps_.changes));
     if (cached.has_value()) {
       PackAnswer answer;
       answer.artifact = *std::move(cached);
@@ -229,18 +233,24 @@ absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
   if (!source.build.tag.empty()) {
     ASSIGN_OR_RETURN(name, NormalizedReference(source.build.tag));
   }
-  // No two builds are one: the files may have changed between them.
+  // Without a fingerprint no two builds are one: the files may have changed
+  // between them.
+  const std::string flight =
+      source.fingerprint.empty()
+          ? "build:" + RandomHex(kFlightBytes)
+          : fmt::format("build:{}:{}:{}", source.fingerprint,
+                        source.engine.host, ArchiveOptionsJson(spec.options));
   ASSIGN_OR_RETURN(
       PackAnswer answer,
-      Submit(spec, "build:" + RandomHex(kFlightBytes), Digest(), name,
-             [&]() -> Scheduler::Work {
-               return [deps = MakeDeps(), build = source.build,
-                       engine = deps_.engines.Get(source.engine),
-                       input = MakeInput(spec, name)](Job& job) mutable {
-                 return RunBuildPipeline(deps, build, engine, std::move(input),
-                                         job);
-               };
-             }));
+      Submit(spec, flight, Digest(), name, [&]() -> Scheduler::Work {
+        return [deps = MakeDeps(), build = source.build,
+                engine = deps_.engines.Get(source.engine),
+                fingerprint = source.fingerprint,
+                input = MakeInput(spec, name)](Job& job) mutable {
+          return RunBuildPipeline(deps, build, fingerprint, engine,
+                                  std::move(input), job);
+        };
+      }));
   answer.miss_reason = "BUILD";
   return answer;
 }

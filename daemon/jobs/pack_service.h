@@ -20,6 +20,7 @@
 #include "engine/engines.h"
 #include "image/content_key.h"
 #include "image/limits.h"
+#include "jobs/change_feed.h"
 #include "jobs/pack_pipeline.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
@@ -32,6 +33,8 @@ namespace bottled {
 struct ImageSource {
   std::string reference;
   EngineEndpoint engine;
+  // What to call it in lists and messages; empty = the reference.
+  std::string name;
 };
 struct ArchiveFileSource {
   std::string path;       // absolute
@@ -45,6 +48,9 @@ struct UploadedSource {
 struct BuildSource {
   BuildSpec build;
   EngineEndpoint engine;
+  // Of BuildFingerprint(): requests with the same one share a build. Empty:
+  // this one shares with nobody.
+  std::string fingerprint;
 };
 
 struct PackSpec {
@@ -76,6 +82,8 @@ class PackService {
     Scheduler& scheduler;
     Uploads& uploads;
     const Clock& clock;
+    // Hears of artifacts that come and go. May be null.
+    ChangeFeed* changes = nullptr;
   };
   struct Options {
     ImageLimits limits;

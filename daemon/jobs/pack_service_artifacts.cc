@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/pack_service.h"
 #include "store/errors.h"
@@ -59,7 +60,10 @@ absl::StatusOr<ArtifactRecord> PackService::FindArtifact(
 absl::StatusOr<ArtifactRecord> PackService::RemoveArtifact(
     const std::string& digest) {
   ASSIGN_OR_RETURN(ArtifactRecord record, FindArtifact(digest));
-  RETURN_IF_ERROR(deps_.objects.Remove(record));
+  const absl::Status removed = deps_.objects.Remove(record);
+  // Also after an error: the row goes before the file.
+  TellIfGone(deps_.changes, deps_.index, record.digest);
+  RETURN_IF_ERROR(removed);
   return record;
 }
 
@@ -97,6 +101,7 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
     if (HasReason(verified.problem, kArtifactMissing)) {
       // The look-up's own rule: the row goes with the file.
       RETURN_IF_ERROR(deps_.objects.Lookup(record.content_key).status());
+      TellIfGone(deps_.changes, deps_.index, record.digest);
     }
   } else {
     RETURN_IF_ERROR(VerifyBytes(file->get(), depth, cancel, verified));
@@ -105,6 +110,7 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
     const absl::Status moved = deps_.objects.Quarantine(
         record, std::string(verified.problem.message()));
     verified.quarantined = moved.ok();
+    TellIfGone(deps_.changes, deps_.index, record.digest);
     if (!moved.ok()) {
       Log("jobs")->error("cannot move {} to quarantine: {}",
                          record.digest.ToString(),

@@ -118,6 +118,7 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
     EndJob(submission.job, inserted);
     return inserted;
   }
+  Tell(options_.changes, ChangeKind::kJob, submission.job->id());
   Work work = make_work();
   if (const absl::Status end = Enqueue(submission.job, work); !end.ok()) {
     work = nullptr;
@@ -193,12 +194,16 @@ void Scheduler::DropIfQueued(const std::shared_ptr<Job>& job) {
     const auto it =
         std::find_if(queue_.begin(), queue_.end(),
                      [&job](const Queued& entry) { return entry.job == job; });
-    if (it == queue_.end()) {
-      return;
+    if (it != queue_.end()) {
+      dropped = std::move(*it);
+      queue_.erase(it);
+      --waiting_;
     }
-    dropped = std::move(*it);
-    queue_.erase(it);
-    --waiting_;
+  }
+  if (dropped.job == nullptr) {
+    // It runs on until its work notices.
+    Tell(options_.changes, ChangeKind::kJob, job->id());
+    return;
   }
   dropped.work = nullptr;
   EndJob(job, job->cancel_reason());

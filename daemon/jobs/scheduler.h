@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "jobs/change_feed.h"
 #include "jobs/job.h"
 #include "store/index.h"
 
@@ -47,6 +48,9 @@ class Scheduler {
     // How long an interest tied to a watch may stay without one.
     std::chrono::milliseconds attach_timeout{30'000};
     std::string boot_id;
+    // Hears of every job that is made and of every change of a job's state. May
+    // be null; outlives the scheduler.
+    ChangeFeed* changes = nullptr;
   };
 
   Scheduler(Options options, Index& index, const Clock& clock);

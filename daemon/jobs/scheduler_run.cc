@@ -94,6 +94,7 @@ void Scheduler::RunJob(Queued next) {
   const int64_t now_ms = clock_.NowMs();
   const bool runs = job.MarkRunning(now_ms);
   if (runs) {
+    Tell(options_.changes, ChangeKind::kJob, job.id());
     LogFailure(job, "cannot note its start",
                index_.MarkRunning(job.id(), now_ms));
     if (const Digest key = job.Snapshot().content_key; !key.empty()) {
@@ -126,6 +127,7 @@ void Scheduler::EndJob(const std::shared_ptr<Job>& job,
   }
   EndRow(*job, finished);
   job->Finish(std::move(finished), clock_.NowMs());
+  Tell(options_.changes, ChangeKind::kJob, job->id());
   MutexLock lock(mu_);
   Forget(job);
   --active_;
