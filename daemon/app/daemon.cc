@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/pool_options.h"
 #include "app/version.h"
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -21,6 +22,9 @@ namespace {
 
 // After the jobs have ended, calls in flight only have to answer.
 constexpr std::chrono::seconds kCallGrace(2);
+constexpr std::chrono::minutes kSweepInterval(5);
+// A plan does not wait longer than this for an engine that hangs.
+constexpr std::chrono::seconds kQuickTimeout(2);
 
 void LogRecovery(const RecoveryReport& report) {
   if (report.index_rebuilt) {
@@ -56,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
   std::unique_ptr<Daemon> daemon(
       new Daemon(options, std::move(places), std::move(lock)));
   RETURN_IF_ERROR(daemon->OpenStore(clock));
-  daemon->MakeServices(clock);
+  RETURN_IF_ERROR(daemon->MakeServices(clock));
   RETURN_IF_ERROR(daemon->Serve());
   return daemon;
 }
@@ -70,13 +74,40 @@ absl::Status Daemon::OpenStore(const Clock& clock) {
   return absl::OkStatus();
 }
 
-void Daemon::MakeServices(const Clock& clock) {
+void Daemon::MakeBottleServices(const Clock& clock, PoolOptions pool) {
+  EngineClient::Options quick;
+  quick.unary_timeout = kQuickTimeout;
+  quick_engines_ = std::make_unique<Engines>(quick);
+  networks_ = std::make_unique<NetworkViews>(*quick_engines_, clock);
+  smolvm_ = std::make_unique<SmolvmPrograms>();
+  bottles_ = std::make_unique<BottleService>(
+      BottleService::Deps{.index = *index_,
+                          .objects = *objects_,
+                          .networks = *networks_,
+                          .feed = feed_.get(),
+                          .places = places_,
+                          .clock = clock},
+      BottleService::Options{.pool = std::move(pool),
+                             .bundle_image = options_.bundle_image});
+  preflight_ = std::make_unique<Preflight>(Preflight::Deps{
+      .engines = *engines_, .smolvm = *smolvm_, .places = places_});
+  prepares_ = std::make_unique<PrepareService>(
+      PrepareService::Deps{.bottles = *bottles_,
+                           .packs = *packs_,
+                           .preflight = *preflight_,
+                           .index = *index_});
+}
+
+absl::Status Daemon::MakeServices(const Clock& clock) {
+  ASSIGN_OR_RETURN(PoolOptions pool, MakePoolOptions(options_));
+  feed_ = std::make_unique<ChangeFeed>(clock);
   engines_ = std::make_unique<Engines>(EngineClient::Options());
   uploads_ = std::make_unique<Uploads>();
   Scheduler::Options scheduling;
   scheduling.max_running = options_.max_running_jobs;
   scheduling.max_queued = options_.max_queued_jobs;
   scheduling.boot_id = RandomHex(8);
+  scheduling.changes = feed_.get();
   scheduler_ = std::make_unique<Scheduler>(scheduling, *index_, clock);
   ImageLimits limits;
   limits.max_unpacked_bytes = options_.max_image_bytes;
@@ -86,11 +117,17 @@ void Daemon::MakeServices(const Clock& clock) {
                         .objects = *objects_,
                         .scheduler = *scheduler_,
                         .uploads = *uploads_,
-                        .clock = clock},
+                        .clock = clock,
+                        .changes = feed_.get()},
       PackService::Options{.limits = limits,
                            .packer_threads = options_.pack_threads});
+  MakeBottleServices(clock, std::move(pool));
   service_ = std::make_unique<BottledService>(
       BottledService::Deps{.packs = *packs_,
+                           .bottles = *bottles_,
+                           .prepares = *prepares_,
+                           .preflight = *preflight_,
+                           .feed = *feed_,
                            .scheduler = *scheduler_,
                            .uploads = *uploads_,
                            .index = *index_,
@@ -105,6 +142,17 @@ void Daemon::MakeServices(const Clock& clock) {
                   .max_queued_jobs = options_.max_queued_jobs,
                   .max_watchers = options_.max_watchers,
                   .max_connections = options_.max_connections});
+  return absl::OkStatus();
+}
+
+void Daemon::Sweep() {
+  const absl::StatusOr<EngineEndpoint> engine =
+      ResolveEndpoint(ProcessEnv(), "");
+  const absl::Status status =
+      bottles_->Sweep(engine.ok() ? std::optional(*engine) : std::nullopt);
+  if (!status.ok()) {
+    Log("app")->warn("cannot sweep: {}", std::string(status.message()));
+  }
 }
 
 absl::Status Daemon::Serve() {
@@ -118,6 +166,7 @@ absl::Status Daemon::Serve() {
                    Server::Start({.uid = ::geteuid(),
                                   .max_connections = options_.max_connections},
                                  std::move(sockets), *service_));
+  sweeping_ = std::make_unique<Periodic>(kSweepInterval, [this] { Sweep(); });
   return absl::OkStatus();
 }
 
@@ -127,6 +176,7 @@ void Daemon::Stop() {
   if (std::exchange(stopped_, true)) {
     return;
   }
+  sweeping_.reset();
   if (server_ != nullptr) {
     server_->StopAccepting();
   }
@@ -137,6 +187,10 @@ void Daemon::Stop() {
   }
   if (scheduler_ != nullptr) {
     scheduler_->Stop(std::chrono::seconds(options_.drain_seconds));
+  }
+  if (feed_ != nullptr) {
+    // Streams of events have no end of their own.
+    feed_->Close();
   }
   if (server_ != nullptr) {
     server_->Shutdown(kCallGrace);

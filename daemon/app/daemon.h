@@ -2,8 +2,8 @@
 // need each other, and takes them down in the opposite order.
 //
 // Start: instance lock → index (recovered) → objects → engines, uploads,
-// scheduler → services → sockets → gRPC. The lock comes first, since two gRPC
-// daemons on one path would steal the socket from each other.
+// scheduler → services → sockets → gRPC → sweeping. The lock comes first, since
+// two gRPC daemons on one path would steal the socket from each other.
 //
 // Stop: no new connections and jobs → running jobs get the drain time, then are
 // cancelled; their watchers still see the end → gRPC ends → index closes → the
@@ -18,11 +18,18 @@
 
 #include "absl/status/statusor.h"
 #include "app/options.h"
+#include "app/periodic.h"
 #include "base/clock.h"
 #include "engine/engines.h"
+#include "jobs/bottle_service.h"
+#include "jobs/change_feed.h"
+#include "jobs/network_view.h"
 #include "jobs/pack_service.h"
+#include "jobs/preflight.h"
+#include "jobs/prepare_service.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
+#include "pack/smolvm_program.h"
 #include "platform/instance_lock.h"
 #include "platform/places.h"
 #include "rpc/server.h"
@@ -54,8 +61,11 @@ class Daemon {
       : options_(options), places_(std::move(places)), lock_(std::move(lock)) {}
 
   absl::Status OpenStore(const Clock& clock);
-  void MakeServices(const Clock& clock);
+  absl::Status MakeServices(const Clock& clock);
+  void MakeBottleServices(const Clock& clock, PoolOptions pool);
   absl::Status Serve();
+  // Housekeeping, from a thread of its own.
+  void Sweep();
 
   // In the order of construction; destroyed in reverse.
   const Options options_;
@@ -63,12 +73,21 @@ class Daemon {
   InstanceLock lock_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<Objects> objects_;
+  std::unique_ptr<ChangeFeed> feed_;
   std::unique_ptr<Engines> engines_;
+  // With short timeouts, for what is only looked at.
+  std::unique_ptr<Engines> quick_engines_;
   std::unique_ptr<Uploads> uploads_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PackService> packs_;
+  std::unique_ptr<NetworkViews> networks_;
+  std::unique_ptr<SmolvmPrograms> smolvm_;
+  std::unique_ptr<BottleService> bottles_;
+  std::unique_ptr<Preflight> preflight_;
+  std::unique_ptr<PrepareService> prepares_;
   std::unique_ptr<BottledService> service_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<Periodic> sweeping_;
   // True when we bound the socket ourselves and must unlink it.
   bool own_socket_ = false;
   bool stopped_ = false;

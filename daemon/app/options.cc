@@ -80,6 +80,20 @@ const std::vector<Setting>& Settings() {
        .number = &Options::drain_seconds,
        .min = 0,
        .max = 3600},
+      {.name = "address-pools",
+       .help = "Networks that bottles' subnets come from, with commas",
+       .text = &Options::address_pools},
+      {.name = "address-avoid",
+       .help = "Networks that no bottle gets, with commas",
+       .text = &Options::address_avoid},
+      {.name = "address-prefix",
+       .help = "Prefix length of a bottle's subnet",
+       .number = &Options::address_prefix,
+       .min = 24,
+       .max = 28},
+      {.name = "bundle-image",
+       .help = "Image of the container with a bottle's gates",
+       .text = &Options::bundle_image},
   };
   return settings;
 }

@@ -26,6 +26,14 @@ struct Options {
   int64_t max_image_bytes = int64_t{128} << 30;
   // How long running jobs may go on after SIGTERM.
   int drain_seconds = 10;
+  // Networks "a.b.c.d/n" with commas between: where bottles' subnets come from
+  // (empty = PoolOptions' own), and what is never used.
+  std::string address_pools;
+  std::string address_avoid;
+  // Of a bottle's subnet.
+  int address_prefix = 28;
+  // The image of the container with the gates.
+  std::string bundle_image = "claude-bottle-sidecars:latest";
 };
 
 // The outcome of reading the command line.

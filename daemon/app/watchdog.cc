@@ -1,6 +1,7 @@
 #include "app/watchdog.h"
 
 #include <charconv>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,8 +9,7 @@
 
 namespace bottled {
 
-Watchdog::Watchdog(const GetEnv& env, std::function<bool()> healthy)
-    : healthy_(std::move(healthy)) {
+Watchdog::Watchdog(const GetEnv& env, std::function<bool()> healthy) {
   const std::optional<std::string> text = env("WATCHDOG_USEC");
   int64_t usec = 0;
   if (!text.has_value() ||
@@ -18,34 +18,12 @@ Watchdog::Watchdog(const GetEnv& env, std::function<bool()> healthy)
       usec <= 0) {
     return;
   }
-  thread_.emplace([this, usec] { Run(std::chrono::microseconds(usec / 2)); });
-}
-
-Watchdog::~Watchdog() {
-  if (!thread_.has_value()) {
-    return;
-  }
-  {
-    MutexLock lock(mu_);
-    stopping_ = true;
-    changed_.NotifyAll();
-  }
-  thread_->join();
-}
-
-void Watchdog::Run(std::chrono::microseconds interval) {
-  while (true) {
-    if (healthy_()) {
-      NotifyServiceManager("WATCHDOG=1");
-    }
-    MutexLock lock(mu_);
-    if (!stopping_) {
-      changed_.WaitFor(mu_, interval);
-    }
-    if (stopping_) {
-      return;
-    }
-  }
+  calls_ = std::make_unique<Periodic>(std::chrono::milliseconds(usec / 2000),
+                                      [healthy = std::move(healthy)] {
+                                        if (healthy()) {
+                                          NotifyServiceManager("WATCHDOG=1");
+                                        }
+                                      });
 }
 
 }  // namespace bottled

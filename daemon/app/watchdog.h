@@ -4,13 +4,10 @@
 #ifndef BOTTLED_APP_WATCHDOG_H_
 #define BOTTLED_APP_WATCHDOG_H_
 
-#include <chrono>
 #include <functional>
-#include <optional>
-#include <thread>
+#include <memory>
 
-#include "absl/base/thread_annotations.h"
-#include "base/mutex.h"
+#include "app/periodic.h"
 #include "platform/places.h"
 
 namespace bottled {
@@ -18,20 +15,11 @@ namespace bottled {
 class Watchdog {
  public:
   // Does nothing unless WATCHDOG_USEC is set (sd_watchdog_enabled(3)).
-  // `healthy` is called in the watchdog's thread and may block.
+  // `healthy` is called in a thread of its own and may block.
   Watchdog(const GetEnv& env, std::function<bool()> healthy);
-  ~Watchdog();
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
 
  private:
-  void Run(std::chrono::microseconds interval);
-
-  const std::function<bool()> healthy_;
-  Mutex mu_;
-  CondVar changed_;
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::optional<std::thread> thread_;
+  std::unique_ptr<Periodic> calls_;
 };
 
 }  // namespace bottled

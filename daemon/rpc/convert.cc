@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "google/protobuf/util/time_util.h"
+#include "rpc/convert_source.h"
 #include "rpc/errors.h"
 #include "rpc/grpc_status.h"
 
@@ -16,9 +17,6 @@ namespace bottled {
 namespace {
 
 using google::protobuf::util::TimeUtil;
-
-constexpr size_t kMaxReferenceBytes = 4096;
-constexpr size_t kMaxPathBytes = 4096;
 
 v1::Unit ToProto(Unit unit) {
   switch (unit) {
@@ -45,62 +43,11 @@ v1::Finished ToProto(const Finished& finished, const Objects& objects) {
   return message;
 }
 
-absl::Status CheckText(const std::string& text, size_t max_bytes,
-                       std::string_view what) {
-  if (text.size() > max_bytes) {
-    return BadRequest(std::string(what) + " is too long");
-  }
-  if (text.find('\0') != std::string::npos) {
-    return BadRequest(std::string(what) + " holds a NUL byte");
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<EngineEndpoint> EngineFromProto(
     const v1::PackRequest& request,
     const absl::StatusOr<EngineEndpoint>& default_engine) {
-  if (!request.has_engine()) {
-    return default_engine;
-  }
-  EngineEndpoint engine{.host = request.engine().host(),
-                        .tls_dir = request.engine().tls_dir(),
-                        .skip_tls_verify = request.engine().skip_tls_verify(),
-                        .origin = request.engine().origin()};
-  RETURN_IF_ERROR(ValidateEndpoint(engine));
-  return engine;
-}
-
-BuildSpec BuildFromProto(const v1::BuildSource& source) {
-  BuildSpec build{.context = source.context(),
-                  .dockerfile = source.dockerfile(),
-                  .target = source.target(),
-                  .platform = source.platform(),
-                  .secrets = {source.secrets().begin(), source.secrets().end()},
-                  .ssh = {source.ssh().begin(), source.ssh().end()},
-                  .pull = source.pull(),
-                  .no_cache = source.no_cache(),
-                  .tag = source.tag()};
-  for (const v1::BuildArg& arg : source.args()) {
-    build.args.push_back(
-        {.name = arg.name(),
-         .value = arg.has_value() ? std::optional(arg.value()) : std::nullopt});
-  }
-  build.environment.insert(source.environment().begin(),
-                           source.environment().end());
-  return build;
-}
-
-absl::StatusOr<ImageSource> ImageFromProto(
-    const v1::PackRequest& request,
-    const absl::StatusOr<EngineEndpoint>& default_engine) {
-  const std::string& reference = request.image().reference();
-  RETURN_IF_ERROR(CheckText(reference, kMaxReferenceBytes, "The reference"));
-  if (reference.empty()) {
-    return BadRequest("The image reference is empty");
-  }
-  ImageSource source{.reference = reference, .engine = {}};
-  ASSIGN_OR_RETURN(source.engine, EngineFromProto(request, default_engine));
-  return source;
+  return request.has_engine() ? EndpointFromProto(request.engine())
+                              : default_engine;
 }
 
 }  // namespace
@@ -252,19 +199,14 @@ absl::StatusOr<PackSpec> FromProto(
   PackSpec spec;
   switch (request.source_case()) {
     case v1::PackRequest::kImage: {
-      ASSIGN_OR_RETURN(spec.source, ImageFromProto(request, default_engine));
+      ImageSource source;
+      ASSIGN_OR_RETURN(source.reference, ReferenceFromProto(request.image()));
+      ASSIGN_OR_RETURN(source.engine, EngineFromProto(request, default_engine));
+      spec.source = std::move(source);
       break;
     }
     case v1::PackRequest::kArchive: {
-      const std::string& path = request.archive().path();
-      const std::string& reference = request.archive().reference();
-      RETURN_IF_ERROR(CheckText(path, kMaxPathBytes, "The archive's path"));
-      RETURN_IF_ERROR(
-          CheckText(reference, kMaxReferenceBytes, "The reference"));
-      if (!path.starts_with('/')) {
-        return BadRequest("The archive's path must be absolute");
-      }
-      spec.source = ArchiveFileSource{.path = path, .reference = reference};
+      ASSIGN_OR_RETURN(spec.source, ArchiveFromProto(request.archive()));
       break;
     }
     case v1::PackRequest::kUpload: {
@@ -277,9 +219,8 @@ absl::StatusOr<PackSpec> FromProto(
       break;
     }
     case v1::PackRequest::kBuild: {
-      BuildSource source{.build = BuildFromProto(request.build()),
-                         .engine = {}};
-      RETURN_IF_ERROR(ValidateBuild(source.build));
+      BuildSource source;
+      ASSIGN_OR_RETURN(source.build, BuildFromProto(request.build()));
       ASSIGN_OR_RETURN(source.engine, EngineFromProto(request, default_engine));
       spec.source = std::move(source);
       break;
@@ -292,13 +233,7 @@ absl::StatusOr<PackSpec> FromProto(
     return BadRequest("Unknown packer \"" + request.packer() +
                       "\"; this daemon has auto and native");
   }
-  if (request.options().cpus() != 0) {
-    spec.options.cpus = request.options().cpus();
-  }
-  if (request.options().memory_mib() != 0) {
-    spec.options.memory_mib = request.options().memory_mib();
-  }
-  RETURN_IF_ERROR(ValidatePackOptions(spec.options));
+  ASSIGN_OR_RETURN(spec.options, OptionsFromProto(request.options()));
   spec.force = request.force();
   spec.tied = request.cancel_on_disconnect();
   return spec;

@@ -28,7 +28,8 @@ using google::protobuf::util::TimeUtil;
 // Names of what this release can do; docs/protocol.md explains them.
 constexpr const char* kFeatures[] = {
     "pack.image",   "pack.archive", "pack.upload", "pack.build",
-    "watch.resume", "interest",     "verify.deep", "packer.native/1",
+    "watch.resume", "watch.events", "interest",    "verify.deep",
+    "bottles",      "prepare",      "diagnose",    "packer.native/1",
 };
 
 constexpr int kDefaultJobs = 100;

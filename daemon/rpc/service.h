@@ -1,6 +1,7 @@
 // BottledService: the methods of bottled.v1.Bottled. Each is short: check the
 // request's form, call the domain, convert. Unary methods run in gRPC's sync
-// threads and may block on SQLite and files; WatchJob is a callback stream.
+// threads and may block on SQLite, files and the engine; WatchJob and
+// WatchEvents are callback streams.
 
 #ifndef BOTTLED_RPC_SERVICE_H_
 #define BOTTLED_RPC_SERVICE_H_
@@ -12,7 +13,11 @@
 #include "bottled/v1/bottled.grpc.pb.h"
 #include "endpoint/endpoint.h"
 #include "image/limits.h"
+#include "jobs/bottle_service.h"
+#include "jobs/change_feed.h"
 #include "jobs/pack_service.h"
+#include "jobs/preflight.h"
+#include "jobs/prepare_service.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
 #include "platform/places.h"
@@ -37,10 +42,15 @@ struct ServiceInfo {
 
 // Thread-safe.
 class BottledService
-    : public v1::Bottled::WithCallbackMethod_WatchJob<v1::Bottled::Service> {
+    : public v1::Bottled::WithCallbackMethod_WatchJob<
+          v1::Bottled::WithCallbackMethod_WatchEvents<v1::Bottled::Service>> {
  public:
   struct Deps {
     PackService& packs;
+    BottleService& bottles;
+    PrepareService& prepares;
+    Preflight& preflight;
+    ChangeFeed& feed;
     Scheduler& scheduler;
     Uploads& uploads;
     Index& index;
@@ -84,6 +94,32 @@ class BottledService
   grpc::Status VerifyArtifacts(grpc::ServerContext* context,
                                const v1::VerifyArtifactsRequest* request,
                                v1::VerifyArtifactsResponse* response) override;
+
+  // In service_bottles.cc.
+  grpc::Status Resolve(grpc::ServerContext* context,
+                       const v1::ResolveRequest* request,
+                       v1::ResolveResponse* response) override;
+  grpc::Status Prepare(grpc::ServerContext* context,
+                       const v1::PrepareRequest* request,
+                       v1::PrepareResponse* response) override;
+  grpc::Status ListBottles(grpc::ServerContext* context,
+                           const v1::ListBottlesRequest* request,
+                           v1::ListBottlesResponse* response) override;
+  grpc::Status GetBottle(grpc::ServerContext* context,
+                         const v1::GetBottleRequest* request,
+                         v1::GetBottleResponse* response) override;
+  grpc::Status RemoveBottle(grpc::ServerContext* context,
+                            const v1::RemoveBottleRequest* request,
+                            v1::RemoveBottleResponse* response) override;
+  grpc::Status ReportConflict(grpc::ServerContext* context,
+                              const v1::ReportConflictRequest* request,
+                              v1::ReportConflictResponse* response) override;
+  grpc::Status Diagnose(grpc::ServerContext* context,
+                        const v1::DiagnoseRequest* request,
+                        v1::DiagnoseResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchEventsResponse>* WatchEvents(
+      grpc::CallbackServerContext* context,
+      const v1::WatchEventsRequest* request) override;
 
  private:
   absl::Status FillInfo(v1::GetInfoResponse* response);

@@ -1,0 +1,36 @@
+#include "app/periodic.h"
+
+#include <utility>
+
+namespace bottled {
+
+Periodic::Periodic(std::chrono::milliseconds interval,
+                   std::function<void()> call)
+    : interval_(interval), call_(std::move(call)) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+Periodic::~Periodic() {
+  {
+    MutexLock lock(mu_);
+    stopping_ = true;
+    changed_.NotifyAll();
+  }
+  thread_.join();
+}
+
+void Periodic::Run() {
+  while (true) {
+    call_();
+    MutexLock lock(mu_);
+    if (!stopping_) {
+      // A spurious wake only makes the next call early.
+      changed_.WaitFor(mu_, interval_);
+    }
+    if (stopping_) {
+      return;
+    }
+  }
+}
+
+}  // namespace bottled
