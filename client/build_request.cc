@@ -107,6 +107,20 @@ std::string DefaultImageName(const GetEnv& env) {
   return "claude-bottle:latest";
 }
 
+std::map<std::string, std::string> BuilderEnvironment(
+    const std::vector<std::string>& env_list,
+    const std::set<std::string>& asked) {
+  std::map<std::string, std::string> environment;
+  for (const std::string& entry : env_list) {
+    const size_t equals = entry.find('=');
+    if (equals != std::string::npos &&
+        IsWanted(std::string_view(entry).substr(0, equals), asked)) {
+      environment[entry.substr(0, equals)] = entry.substr(equals + 1);
+    }
+  }
+  return environment;
+}
+
 absl::StatusOr<v1::BuildSource> MakeBuildSource(
     const Options& options, const GetEnv& env,
     const std::vector<std::string>& env_list) {
@@ -142,14 +156,8 @@ absl::StatusOr<v1::BuildSource> MakeBuildSource(
   source.set_pull(options.pull);
   source.set_no_cache(options.no_cache);
   source.set_tag(options.image.empty() ? DefaultImageName(env) : options.image);
-  for (const std::string& entry : env_list) {
-    const size_t equals = entry.find('=');
-    if (equals != std::string::npos &&
-        IsWanted(std::string_view(entry).substr(0, equals), asked)) {
-      (*source.mutable_environment())[entry.substr(0, equals)] =
-          entry.substr(equals + 1);
-    }
-  }
+  const auto environment = BuilderEnvironment(env_list, asked);
+  source.mutable_environment()->insert(environment.begin(), environment.end());
   return source;
 }
 

@@ -3,6 +3,8 @@
 #ifndef BOTTLED_CLIENT_BUILD_REQUEST_H_
 #define BOTTLED_CLIENT_BUILD_REQUEST_H_
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,12 @@ namespace bottled::client {
 // The name that a build without one keeps: BOTTLED_IMAGE, CLAUDE_BOTTLE_IMAGE,
 // or "claude-bottle:latest". Pure.
 std::string DefaultImageName(const GetEnv& env);
+
+// What builds depend on: what docker's CLI and its helpers look at, and the
+// variables in `asked`. Pure.
+std::map<std::string, std::string> BuilderEnvironment(
+    const std::vector<std::string>& env_list,
+    const std::set<std::string>& asked);
 
 // Relative paths, those in --secret and --ssh included, become absolute; of the
 // environment only what docker's CLI and its helpers look at is sent, and what

@@ -3,31 +3,12 @@
 #include <map>
 
 #include "CLI/CLI.hpp"
+#include "client/command_line_parts.h"
 
 namespace bottled::client {
 namespace {
 
-constexpr int kMaxCpus = 256;
-constexpr int kMinMemoryMib = 64;
-constexpr int kMaxMemoryMib = 1 << 20;
 constexpr int kMaxLines = 1'000'000;
-
-// A command whose being named sets options.command.
-CLI::App* AddCommand(CLI::App& parent, Options& options, const char* name,
-                     const char* help, Command command) {
-  CLI::App* const app = parent.add_subcommand(name, help);
-  app->callback([&options, command] { options.command = command; });
-  return app;
-}
-
-// An empty argument is never meant.
-CLI::Validator NotEmpty() {
-  return {[](const std::string& text) {
-            return text.empty() ? std::string("must not be empty")
-                                : std::string();
-          },
-          ""};
-}
 
 void AddGlobals(CLI::App& app, Options& options) {
   const std::map<std::string, ColorMode> colors = {
@@ -54,72 +35,25 @@ void AddGlobals(CLI::App& app, Options& options) {
       ->transform(CLI::CheckedTransformer(colors).description(""));
 }
 
-void AddBuild(CLI::App& pack, Options& options) {
-  pack.add_option("--build", options.build,
-                  "Build this directory first; IMAGE names the result")
-      ->type_name("CONTEXT")
-      ->check(NotEmpty());
-  pack.add_option("-f,--file", options.dockerfile,
-                  "The Dockerfile, if it is not CONTEXT/Dockerfile")
-      ->type_name("FILE")
-      ->check(NotEmpty());
-  // One value each: a list would swallow IMAGE.
-  pack.add_option("--build-arg", options.build_args,
-                  "NAME=VALUE, or NAME to take it from the environment")
-      ->type_name("ARG")
-      ->allow_extra_args(false);
-  pack.add_option("--target", options.target, "The stage to build")
-      ->type_name("STAGE");
-  pack.add_option("--platform", options.platform, "The platform to build for")
-      ->type_name("PLATFORM");
-  pack.add_option("--secret", options.secrets, "As for docker buildx build")
-      ->type_name("SPEC")
-      ->allow_extra_args(false);
-  pack.add_option("--ssh", options.ssh, "As for docker buildx build")
-      ->type_name("SPEC")
-      ->allow_extra_args(false);
-  pack.add_flag("--pull", options.pull, "Look for newer base images");
-  pack.add_flag("--no-cache", options.no_cache, "Build every step anew");
-}
-
 void AddPack(CLI::App& app, Options& options) {
   CLI::App* const pack = AddCommand(
       app, options, "pack", "Make an artifact of an image and print its path",
       Command::kPack);
   pack->add_option("image", options.image, "An image that the engine has")
       ->type_name("IMAGE");
-  AddBuild(*pack, options);
-  pack->add_option("--archive", options.archive,
-                   "A `docker save` or OCI tar file; - is standard input")
-      ->type_name("FILE")
-      ->check(NotEmpty());
-  pack->add_option("--ref", options.reference,
-                   "Which image of the archive, if it has several")
-      ->type_name("NAME")
-      ->check(NotEmpty());
-  CLI::Option* const engine =
-      pack->add_option("-H,--engine", options.engine,
-                       "Address of the engine (unix://, tcp://, ssh://)")
-          ->type_name("ADDRESS")
-          ->check(NotEmpty());
-  pack->add_option("--context", options.engine, "docker context to use")
-      ->type_name("NAME")
-      ->check(NotEmpty())
-      ->excludes(engine);
+  AddBuild(*pack, options,
+           "Build this directory first; IMAGE names the result");
+  AddArchive(*pack, options,
+             "A `docker save` or OCI tar file; - is standard input");
+  AddEngine(*pack, options);
   pack->add_flag("--force", options.force, "Make it even if it is cached");
   pack->add_option("--packer", options.packer, "auto or native")
       ->type_name("PACKER")
       ->check(CLI::IsMember({"auto", "native"}).description(""));
-  pack->add_option("--cpus", options.cpus, "The machine's default processors")
-      ->type_name("N")
-      ->check(CLI::Range(1, kMaxCpus).description(""));
-  pack->add_option("--memory", options.memory_mib,
-                   "The machine's default memory in MiB")
-      ->type_name("MIB")
-      ->check(CLI::Range(kMinMemoryMib, kMaxMemoryMib).description(""));
+  AddMachine(*pack, options);
   pack->add_flag("-d,--detach", options.detach,
                  "Print the job's id (or the cached path) and leave");
-  pack->add_flag("-q,--quiet", options.quiet, "No progress on stderr");
+  AddQuiet(*pack, options);
 }
 
 void AddJobs(CLI::App& app, Options& options) {
@@ -130,12 +64,8 @@ void AddJobs(CLI::App& app, Options& options) {
       ->type_name("JOB")
       ->required()
       ->check(NotEmpty());
-  watch
-      ->add_option("--after", options.after_seq,
-                   "Only events with a greater number")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""));
-  watch->add_flag("-q,--quiet", options.quiet, "No progress on stderr");
+  AddAfter(*watch, options);
+  AddQuiet(*watch, options);
 
   CLI::App* const jobs =
       AddCommand(app, options, "jobs", "List jobs", Command::kJobs);
@@ -207,14 +137,15 @@ void AddDaemon(CLI::App& app, Options& options) {
 std::unique_ptr<CLI::App> MakeCommandLine(Options& options,
                                           std::vector<std::string>& help_path) {
   auto app = std::make_unique<CLI::App>(
-      "Makes .smolmachine artifacts of local container images, through the "
-      "daemon bottled.",
+      "Makes .smolmachine artifacts of local container images, and plans of "
+      "bottles that run them, through the daemon bottled.",
       "bottlectl");
   app->require_subcommand(1);
   // Global flags are taken behind a command as well.
   app->fallthrough();
   AddGlobals(*app, options);
   AddPack(*app, options);
+  AddBottleCommands(*app, options);
   AddJobs(*app, options);
   AddCache(*app, options);
   AddDaemon(*app, options);

@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <chrono>
 #include <string>
 
 #include "base/status_macros.h"
@@ -9,68 +8,21 @@
 #include "client/absolute_path.h"
 #include "client/build_request.h"
 #include "client/commands.h"
+#include "client/engine_endpoint.h"
 #include "client/errors.h"
-#include "client/follow.h"
 #include "client/interrupt.h"
 #include "client/json.h"
-#include "client/progress.h"
-#include "endpoint/endpoint.h"
-#include "fmt/format.h"
+#include "client/user_sink.h"
 
 namespace bottled::client {
 namespace {
-
-// The daemon asks the engine once, and bounds that itself.
-constexpr std::chrono::seconds kPackTimeout(120);
-
-// Events to the user: JSON lines, or a progress view on stderr.
-class UserSink : public EventSink {
- public:
-  explicit UserSink(Output& out)
-      : out_(out),
-        view_({.terminal = out.terminal(),
-               .width = out.width(),
-               .color = out.color()},
-              Now()) {}
-
-  void OnEvent(const v1::JobEvent& event) override {
-    if (out_.json()) {
-      out_.JsonLine("event", ToJson(event));
-    } else if (!out_.quiet()) {
-      out_.Progress(view_.OnEvent(event, Now()));
-    }
-  }
-  void OnTick() override {
-    if (!out_.json() && !out_.quiet()) {
-      out_.Progress(view_.OnTick(Now()));
-    }
-  }
-  void OnNotice(const std::string& line) override {
-    if (!out_.quiet()) {
-      out_.Progress(view_.Line(line, Now()));
-    }
-  }
-  absl::Status status() const override { return out_.status(); }
-
-  void Close() { out_.Progress(view_.Clear()); }
-
- private:
-  static TimePoint Now() { return std::chrono::steady_clock::now(); }
-
-  Output& out_;
-  ProgressView view_;
-};
 
 void PrintArtifact(const v1::Artifact& artifact, Output& out) {
   if (out.json()) {
     out.JsonLine("artifact", ToJson(artifact));
     return;
   }
-  for (const v1::PackNote& note : artifact.notes()) {
-    out.Info(fmt::format("note: {} (\u00d7{}, first {}) [{}]",
-                         Printable(note.message()), note.count(),
-                         Printable(note.example()), Printable(note.kind())));
-  }
+  PrintNotes(artifact, out);
   // As it is: the path is to be used.
   out.Result(artifact.path() + "\n");
 }
@@ -98,13 +50,8 @@ absl::Status FillSource(const Context& context, v1::PackRequest& request) {
   } else {
     request.mutable_image()->set_reference(options.image);
   }
-  ASSIGN_OR_RETURN(const EngineEndpoint endpoint,
-                   ResolveEndpoint(context.env, options.engine));
-  v1::EngineEndpoint& engine = *request.mutable_engine();
-  engine.set_host(endpoint.host);
-  engine.set_tls_dir(endpoint.tls_dir);
-  engine.set_skip_tls_verify(endpoint.skip_tls_verify);
-  engine.set_origin(endpoint.origin);
+  ASSIGN_OR_RETURN(*request.mutable_engine(),
+                   MakeEngineEndpoint(context.env, options.engine));
   return absl::OkStatus();
 }
 
@@ -123,7 +70,7 @@ absl::Status RunPack(const Context& context) {
   const Interrupt interrupt;
   ASSIGN_OR_RETURN(const v1::PackResponse response,
                    context.session.Call<v1::PackResponse>(
-                       "Pack", request, kPackTimeout, interrupt.fd()));
+                       "Pack", request, kEngineTimeout, interrupt.fd()));
   if (response.has_artifact()) {
     PrintArtifact(response.artifact(), context.out);
     return absl::OkStatus();
@@ -139,37 +86,31 @@ absl::Status RunPack(const Context& context) {
     }
     return absl::OkStatus();
   }
-  UserSink sink(context.out);
-  const absl::StatusOr<v1::Artifact> artifact =
-      Follow(context.session,
-             {.job_id = response.job().id(),
-              .interest_id = response.interest_id(),
-              .after_seq = 0,
-              .upload_id = response.upload_id(),
-              .upload_fd = STDIN_FILENO,
-              .interrupt_fd = interrupt.fd()},
-             sink);
-  sink.Close();
-  RETURN_IF_ERROR(artifact.status());
-  PrintArtifact(*artifact, context.out);
+  ASSIGN_OR_RETURN(const v1::Artifact artifact,
+                   FollowForUser(context.session,
+                                 {.job_id = response.job().id(),
+                                  .interest_id = response.interest_id(),
+                                  .after_seq = 0,
+                                  .upload_id = response.upload_id(),
+                                  .upload_fd = STDIN_FILENO,
+                                  .interrupt_fd = interrupt.fd()},
+                                 context.out));
+  PrintArtifact(artifact, context.out);
   return absl::OkStatus();
 }
 
 absl::Status RunWatch(const Context& context) {
   const Interrupt interrupt;
-  UserSink sink(context.out);
-  const absl::StatusOr<v1::Artifact> artifact =
-      Follow(context.session,
-             {.job_id = context.options.job_id,
-              .interest_id = "",
-              .after_seq = context.options.after_seq,
-              .upload_id = "",
-              .upload_fd = -1,
-              .interrupt_fd = interrupt.fd()},
-             sink);
-  sink.Close();
-  RETURN_IF_ERROR(artifact.status());
-  PrintArtifact(*artifact, context.out);
+  ASSIGN_OR_RETURN(const v1::Artifact artifact,
+                   FollowForUser(context.session,
+                                 {.job_id = context.options.job_id,
+                                  .interest_id = "",
+                                  .after_seq = context.options.after_seq,
+                                  .upload_id = "",
+                                  .upload_fd = -1,
+                                  .interrupt_fd = interrupt.fd()},
+                                 context.out));
+  PrintArtifact(artifact, context.out);
   return absl::OkStatus();
 }
 

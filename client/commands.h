@@ -27,6 +27,22 @@ struct Context {
 absl::Status RunPack(const Context& context);
 absl::Status RunWatch(const Context& context);
 
+// command_prepare.cc
+absl::Status RunPrepare(const Context& context);
+absl::Status RunPlan(const Context& context);
+
+// command_bottles.cc
+absl::Status RunBottlesList(const Context& context);
+absl::Status RunBottlesShow(const Context& context);
+absl::Status RunBottlesRemove(const Context& context);
+absl::Status RunBottlesConflict(const Context& context);
+
+// command_events.cc
+absl::Status RunEvents(const Context& context);
+
+// command_doctor.cc
+absl::Status RunDoctor(const Context& context);
+
 // command_jobs.cc
 absl::Status RunJobs(const Context& context);
 absl::Status RunCancel(const Context& context);

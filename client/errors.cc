@@ -92,6 +92,13 @@ absl::Status DaemonStillRunning(int pid, int seconds) {
                   pid));
 }
 
+absl::Status DaemonTooOld() {
+  return MakeError(absl::StatusCode::kUnimplemented, "DAEMON_TOO_OLD",
+                   "the daemon that runs does not know this command",
+                   "bottlectl daemon stop; the next command starts the "
+                   "installed one.");
+}
+
 absl::Status ReadFailed(int errnum, std::string_view what) {
   return MakeError(absl::StatusCode::kUnavailable, "READ_FAILED",
                    fmt::format("reading {}: {}", what, ErrnoText(errnum)), "");
@@ -108,6 +115,42 @@ absl::Status VerifyFailed(int bad, int all) {
       absl::StatusCode::kDataLoss, "VERIFY_FAILED",
       fmt::format("{} of {} artifacts are damaged", bad, all),
       "They are no longer served; the next pack makes them again.");
+}
+
+absl::Status MachineNotVerified(std::string_view machine, std::string_view why,
+                                std::string_view slug) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "VERIFY_FAILED",
+      fmt::format("machine {} is not shown to be as planned: {}",
+                  Printable(machine), why),
+      fmt::format("Do not start it. Delete it, and make it with the plan's own "
+                  "command: bottlectl prepare --resume {} --argv",
+                  Printable(slug)));
+}
+
+absl::Status CaptureFailed(std::string_view program, std::string_view why) {
+  return MakeError(absl::StatusCode::kInternal, "CAPTURE_FAILED",
+                   fmt::format("running {}: {}", program, why),
+                   "Run it yourself to see what it says.");
+}
+
+absl::Status ChecksFailed(int bad, int all) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "CHECKS_FAILED",
+                   fmt::format("{} of {} checks failed", bad, all), "");
+}
+
+absl::Status PlanIncomplete(std::string_view slug) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "PLAN_INCOMPLETE",
+      fmt::format("bottle {} has no artifact yet, so there is no command line",
+                  Printable(slug)),
+      fmt::format("bottlectl prepare --resume {}", Printable(slug)));
+}
+
+absl::Status NoHome() {
+  return MakeError(absl::StatusCode::kInvalidArgument, "USAGE",
+                   "HOME is not set to an absolute path",
+                   "Set it: manifests are in $HOME/.bot-bottle.");
 }
 
 }  // namespace bottled::client

@@ -43,6 +43,9 @@ absl::Status DaemonManaged();
 // DAEMON_STILL_RUNNING: it does not end.
 absl::Status DaemonStillRunning(int pid, int seconds);
 
+// DAEMON_TOO_OLD: it does not know what it was asked for.
+absl::Status DaemonTooOld();
+
 // READ_FAILED: standard input, or a log.
 absl::Status ReadFailed(int errnum, std::string_view what);
 
@@ -51,6 +54,23 @@ absl::Status WriteFailed(int errnum);
 
 // VERIFY_FAILED: at least one artifact is not what was published.
 absl::Status VerifyFailed(int bad, int all);
+
+// VERIFY_FAILED: a machine is not what the plan asks for, or that cannot be
+// found out. `slug` is the plan's.
+absl::Status MachineNotVerified(std::string_view machine, std::string_view why,
+                                std::string_view slug);
+
+// CAPTURE_FAILED: a program that was run for its output gave none to use.
+absl::Status CaptureFailed(std::string_view program, std::string_view why);
+
+// CHECKS_FAILED: `doctor` found something broken.
+absl::Status ChecksFailed(int bad, int all);
+
+// PLAN_INCOMPLETE: there is no artifact yet, so nothing can be run.
+absl::Status PlanIncomplete(std::string_view slug);
+
+// USAGE: $HOME, where manifests are, is not set or not absolute.
+absl::Status NoHome();
 
 }  // namespace bottled::client
 

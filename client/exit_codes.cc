@@ -20,6 +20,9 @@ constexpr Row kTable[] = {
     {"ARTIFACT_NOT_FOUND", kExitNotFound},
     {"JOB_NOT_FOUND", kExitNotFound},
     {"ARCHIVE_NOT_FOUND", kExitNotFound},
+    {"BOTTLE_NOT_FOUND", kExitNotFound},
+    {"MANIFEST_AGENT_NOT_FOUND", kExitNotFound},
+    {"MANIFEST_BOTTLE_NOT_FOUND", kExitNotFound},
 
     {"ARCHITECTURE_MISMATCH", kExitInvalid},
     {"ARCHIVE_AMBIGUOUS", kExitInvalid},
@@ -29,6 +32,7 @@ constexpr Row kTable[] = {
     {"ARCHIVE_NO_IMAGE", kExitInvalid},
     {"ARCHIVE_TRUNCATED", kExitInvalid},
     {"ARTIFACT_AMBIGUOUS", kExitInvalid},
+    {"BAD_ADDRESS_POOL", kExitInvalid},
     {"BAD_ARCHIVE_PATH", kExitInvalid},
     {"BAD_BUILD", kExitInvalid},
     {"BAD_DIGEST", kExitInvalid},
@@ -37,6 +41,7 @@ constexpr Row kTable[] = {
     {"BAD_REFERENCE", kExitInvalid},
     {"BAD_REQUEST", kExitInvalid},
     {"DIGEST_MISMATCH", kExitInvalid},
+    {"GATE_UNRENDERABLE", kExitInvalid},
     {"IMAGE_UNSAVABLE", kExitInvalid},
     {"LAYER_INVALID", kExitInvalid},
     {"LAYER_TRUNCATED", kExitInvalid},
@@ -57,6 +62,7 @@ constexpr Row kTable[] = {
     {"ENGINE_TIMEOUT", kExitEngine},
     {"ENGINE_UNREACHABLE", kExitEngine},
 
+    {"ADDRESSES_EXHAUSTED", kExitSpace},
     {"IMAGE_TOO_LARGE", kExitSpace},
     {"NO_SPACE", kExitSpace},
     {"TOO_MANY_FILES", kExitSpace},
@@ -70,10 +76,22 @@ constexpr Row kTable[] = {
     {"DAEMON_NOT_RUNNING", kExitDaemon},
     {"DAEMON_START_FAILED", kExitDaemon},
     {"DAEMON_STILL_RUNNING", kExitDaemon},
+    {"DAEMON_TOO_OLD", kExitDaemon},
     {"DAEMON_UNTRUSTED", kExitDaemon},
     {"SHUTTING_DOWN", kExitDaemon},
 
     {"CANCELLED", kExitCancelled},
+
+    // Whatever their canonical codes.
+    {"BAD_COMMAND", kExitFailure},
+    {"CHECKS_FAILED", kExitFailure},
+    {"PROGRAM_NOT_FOUND", kExitFailure},
+    {"VERIFY_FAILED", kExitFailure},
+};
+
+// Reasons that begin like this, and have no row of their own.
+constexpr Row kFamilies[] = {
+    {"MANIFEST_", kExitInvalid},
 };
 
 }  // namespace
@@ -85,6 +103,11 @@ ExitCode ExitCodeFor(const absl::Status& status) {
   const std::string reason = GetErrorDetail(status).reason;
   for (const Row& row : kTable) {
     if (row.reason == reason) {
+      return row.code;
+    }
+  }
+  for (const Row& row : kFamilies) {
+    if (reason.starts_with(row.reason)) {
       return row.code;
     }
   }

@@ -14,10 +14,11 @@ enum ExitCode : int {
   kExitFailure = 1,
   // The command line makes no sense.
   kExitUsage = 2,
-  // No such image, artifact, job or archive.
+  // No such image, artifact, job, archive, agent or bottle.
   kExitNotFound = 3,
-  // What was given cannot become an artifact: bad reference, bad archive, other
-  // architecture, an image that no artifact can express.
+  // What was given cannot become an artifact or a plan: bad reference, bad
+  // archive, other architecture, an image that no artifact can express, a
+  // manifest that breaks the format.
   kExitInvalid = 4,
   // The engine cannot be reached, refuses, or fails.
   kExitEngine = 5,
@@ -29,8 +30,8 @@ enum ExitCode : int {
   kExitCancelled = 130,
 };
 
-// The code of an error: by its reason, else by its canonical code. The one
-// table. Pure.
+// The code of an error: by its reason, else by its reason's family, else by its
+// canonical code. The one table. Pure.
 ExitCode ExitCodeFor(const absl::Status& status);
 
 }  // namespace bottled::client

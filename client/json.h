@@ -9,12 +9,17 @@
 #include <string_view>
 #include <vector>
 
+#include "bottled/v1/bottle.pb.h"
 #include "google/protobuf/message.h"
 
 namespace bottled::client {
 
 // One line without its end.
 std::string ToJson(const google::protobuf::Message& message);
+
+// As the file plan.json has it, docs/plan.schema.json: names as in the proto
+// file, and numbers as numbers.
+std::string PlanToJson(const v1::Plan& plan);
 
 // `text` in quotes; invalid UTF-8 is made printable.
 std::string JsonString(std::string_view text);

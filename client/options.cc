@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "CLI/CLI.hpp"
+#include "base/status_macros.h"
 #include "client/command_line.h"
 #include "client/completion.h"
 #include "client/errors.h"
@@ -37,23 +38,31 @@ absl::StatusOr<std::string> HelpFor(const std::vector<std::string>& path) {
   return found->help();
 }
 
-absl::Status CheckPack(const Options& options) {
-  if (options.build.empty()) {
-    if (!options.dockerfile.empty() || !options.build_args.empty() ||
-        !options.target.empty() || !options.platform.empty() ||
-        !options.secrets.empty() || !options.ssh.empty() || options.pull ||
-        options.no_cache) {
-      return UsageError("the builder's flags need --build CONTEXT");
-    }
-    if (options.image.empty() == options.archive.empty()) {
-      return UsageError(
-          "pack takes an IMAGE, --build CONTEXT or --archive FILE");
-    }
-  } else if (!options.archive.empty()) {
+// What pack and prepare have in common.
+absl::Status CheckSource(const Options& options) {
+  if (options.build.empty() &&
+      (!options.dockerfile.empty() || !options.build_args.empty() ||
+       !options.target.empty() || !options.platform.empty() ||
+       !options.secrets.empty() || !options.ssh.empty() || options.pull ||
+       options.no_cache)) {
+    return UsageError("the builder's flags need --build CONTEXT");
+  }
+  if (!options.build.empty() && !options.archive.empty()) {
     return UsageError("--build and --archive exclude each other");
   }
   if (!options.reference.empty() && options.archive.empty()) {
     return UsageError("--ref chooses an image in an --archive");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPack(const Options& options) {
+  RETURN_IF_ERROR(CheckSource(options));
+  if (options.build.empty()) {
+    if (options.image.empty() == options.archive.empty()) {
+      return UsageError(
+          "pack takes an IMAGE, --build CONTEXT or --archive FILE");
+    }
   }
   if (!options.archive.empty() && !options.engine.empty()) {
     return UsageError("an --archive needs no engine");
@@ -62,6 +71,61 @@ absl::Status CheckPack(const Options& options) {
     return UsageError("--detach cannot leave while standard input is read");
   }
   return absl::OkStatus();
+}
+
+// Which bottle: prepare and plan.
+absl::Status CheckBottle(const Options& options) {
+  if (options.agent.empty() == options.resume.empty()) {
+    return UsageError("either an AGENT or --resume SLUG is needed");
+  }
+  if (!options.resume.empty() &&
+      (!options.bottles.empty() || !options.cwd.empty() || options.copy_cwd)) {
+    return UsageError(
+        "with --resume, bottles and directory are those that it was made with");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPrepare(const Options& options) {
+  RETURN_IF_ERROR(CheckBottle(options));
+  RETURN_IF_ERROR(CheckSource(options));
+  const bool fixed = !options.image.empty() || !options.archive.empty();
+  if (!options.image.empty() &&
+      (!options.build.empty() || !options.archive.empty())) {
+    return UsageError("--image, --build and --archive exclude each other");
+  }
+  if (options.archive == "-") {
+    return UsageError("prepare reads no archive from standard input");
+  }
+  if (options.rebuild && fixed) {
+    return UsageError("--rebuild is for images that are built");
+  }
+  if (options.no_pack &&
+      (fixed || !options.build.empty() || options.rebuild || options.detach ||
+       options.cpus != 0 || options.memory_mib != 0)) {
+    return UsageError("--no-pack makes no artifact, whatever of");
+  }
+  if (options.argv != ArgvFormat::kNone && options.json) {
+    return UsageError("--argv and --json exclude each other");
+  }
+  if (options.detach &&
+      (options.argv != ArgvFormat::kNone || !options.verify.empty())) {
+    return UsageError("--detach leaves before there is a whole plan");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Check(const Options& options) {
+  switch (options.command) {
+    case Command::kPack:
+      return CheckPack(options);
+    case Command::kPrepare:
+      return CheckPrepare(options);
+    case Command::kPlan:
+      return CheckBottle(options);
+    default:
+      return absl::OkStatus();
+  }
 }
 
 }  // namespace
@@ -87,11 +151,7 @@ absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     return UsageError(e.what());
   }
-  if (parsed.options.command == Command::kPack) {
-    if (absl::Status status = CheckPack(parsed.options); !status.ok()) {
-      return status;
-    }
-  }
+  RETURN_IF_ERROR(Check(parsed.options));
   return parsed;
 }
 

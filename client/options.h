@@ -32,6 +32,23 @@ enum class Command {
   kDaemonLogs,
   kCompletion,
   kVersion,
+  kPrepare,
+  kPlan,
+  kBottlesList,
+  kBottlesShow,
+  kBottlesRemove,
+  kBottlesConflict,
+  kEvents,
+  kDoctor,
+};
+
+// How `prepare --argv` prints smolvm's command line.
+enum class ArgvFormat {
+  kNone,
+  // One line for a POSIX shell.
+  kShell,
+  // Each word with a NUL byte behind it.
+  kNul,
 };
 
 // Fields that a command does not have keep their defaults.
@@ -44,7 +61,7 @@ struct Options {
   ColorMode color = ColorMode::kAuto;
   PlaceOverrides places;
 
-  // pack
+  // pack; prepare has most of it
   std::string image;
   std::string archive;
   std::string reference;
@@ -66,7 +83,7 @@ struct Options {
   int cpus = 0;
   int memory_mib = 0;
 
-  // watch, cancel
+  // watch, cancel; after_seq is for events too
   std::string job_id;
   int64_t after_seq = 0;
 
@@ -86,6 +103,27 @@ struct Options {
 
   // completion
   std::string shell;
+
+  // prepare, plan
+  std::string agent;
+  std::string resume;
+  std::vector<std::string> bottles;
+  std::string cwd;
+  bool copy_cwd = false;
+  // "bridge", "loopback", or empty for what the engine needs.
+  std::string endpoint;
+  // prepare
+  bool rebuild = false;
+  bool no_pack = false;
+  ArgvFormat argv = ArgvFormat::kNone;
+  // The machine's name.
+  std::string verify;
+  // plan
+  bool explain = false;
+
+  // bottles
+  std::vector<std::string> slugs;
+  std::string subnet;
 };
 
 // What to do about a command line.

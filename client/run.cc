@@ -36,6 +36,14 @@ constexpr Row kCommands[] = {
     {Command::kDaemonLogs, RunDaemonLogs, false},
     {Command::kCompletion, RunCompletion, false},
     {Command::kVersion, RunVersion, false},
+    {Command::kPrepare, RunPrepare, true},
+    {Command::kPlan, RunPlan, true},
+    {Command::kBottlesList, RunBottlesList, true},
+    {Command::kBottlesShow, RunBottlesShow, true},
+    {Command::kBottlesRemove, RunBottlesRemove, true},
+    {Command::kBottlesConflict, RunBottlesConflict, true},
+    {Command::kEvents, RunEvents, true},
+    {Command::kDoctor, RunDoctor, true},
 };
 
 absl::Status RunCommand(const Options& options, const GetEnv& env,

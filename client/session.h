@@ -48,6 +48,12 @@
 // stream names it within its grace time. A stream that ends in order but
 // without `finished` is resumed in the same way.
 //
+// Preparing. Prepare answers like Pack, with the plan so far beside the job; at
+// the job's end the client asks Resolve, with the artifact, for the whole plan.
+//
+// Changes. WatchEvents is one stream without an end. It is not resumed: after a
+// break nobody knows what was missed, so the command ends and says so.
+//
 // Uploading. `--archive -` sends standard input in UploadArchive while WatchJob
 // runs, both on the one connection. An upload cannot be resumed; if it ends
 // early, the job's end says why.

@@ -35,6 +35,9 @@ std::unique_ptr<GrpcCall> StartCall(GrpcChannel& channel,
 
 absl::Status CallStatus(const GrpcCall& call) {
   v1::Failure failure;
+  if (absl::IsUnimplemented(call.status()) && call.error_trailer().empty()) {
+    return DaemonTooOld();
+  }
   if (call.status().ok() || call.error_trailer().empty() ||
       !failure.ParseFromString(call.error_trailer()) ||
       failure.reason().empty()) {

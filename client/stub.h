@@ -22,6 +22,9 @@ using Timeout = std::optional<std::chrono::milliseconds>;
 // Enough for what the daemon answers from memory and its index.
 inline constexpr std::chrono::milliseconds kShortTimeout(30'000);
 
+// For calls in which the daemon asks the engine; it bounds that itself.
+inline constexpr std::chrono::milliseconds kEngineTimeout(120'000);
+
 // Starts a method of the service, "Pack" for example.
 std::unique_ptr<GrpcCall> StartCall(GrpcChannel& channel,
                                     std::string_view method, Timeout timeout);

@@ -81,5 +81,13 @@ TEST(BuildRequestTest, OnlyWhatBuildersReadIsSent) {
   EXPECT_TRUE(source.args(3).has_value());
 }
 
+TEST(BuildRequestTest, TheEnvironmentOfBuildersAlone) {
+  EXPECT_THAT(
+      BuilderEnvironment(
+          {"PATH=/bin", "BUILDX_BUILDER=b", "X=1", "Y=2", "HOME", "EDITOR=vi"},
+          {"Y"}),
+      UnorderedElementsAre(Key("PATH"), Key("BUILDX_BUILDER"), Key("Y")));
+}
+
 }  // namespace
 }  // namespace bottled::client

@@ -21,6 +21,25 @@ TEST(ExitCodesTest, ReasonsDecide) {
   EXPECT_EQ(code("NEVER_HEARD_OF"), kExitFailure);
 }
 
+TEST(ExitCodesTest, ReasonsOfBottles) {
+  // The canonical code must not decide.
+  const auto code = [](const char* reason) {
+    return ExitCodeFor(
+        MakeError(absl::StatusCode::kCancelled, reason, "m", "r"));
+  };
+  EXPECT_EQ(code("MANIFEST_UNKNOWN_KEY"), kExitInvalid);
+  EXPECT_EQ(code("MANIFEST_ANYTHING"), kExitInvalid);
+  EXPECT_EQ(code("MANIFEST_AGENT_NOT_FOUND"), kExitNotFound);
+  EXPECT_EQ(code("MANIFEST_BOTTLE_NOT_FOUND"), kExitNotFound);
+  EXPECT_EQ(code("BOTTLE_NOT_FOUND"), kExitNotFound);
+  EXPECT_EQ(code("ADDRESSES_EXHAUSTED"), kExitSpace);
+  EXPECT_EQ(code("BAD_ADDRESS_POOL"), kExitInvalid);
+  EXPECT_EQ(code("GATE_UNRENDERABLE"), kExitInvalid);
+  EXPECT_EQ(code("VERIFY_FAILED"), kExitFailure);
+  EXPECT_EQ(code("PROGRAM_NOT_FOUND"), kExitFailure);
+  EXPECT_EQ(code("NO_MANIFEST_"), kExitCancelled);
+}
+
 TEST(ExitCodesTest, ElseTheCanonicalCode) {
   EXPECT_EQ(ExitCodeFor(absl::OkStatus()), kExitOk);
   EXPECT_EQ(ExitCodeFor(absl::NotFoundError("")), kExitNotFound);
@@ -35,6 +54,11 @@ TEST(ExitCodesTest, TheClientsOwnErrors) {
   EXPECT_EQ(ExitCodeFor(ConnectionLost("x")), kExitDaemon);
   EXPECT_EQ(ExitCodeFor(DaemonUntrusted("x")), kExitDaemon);
   EXPECT_EQ(ExitCodeFor(VerifyFailed(1, 2)), kExitFailure);
+  EXPECT_EQ(ExitCodeFor(MachineNotVerified("m", "x", "s")), kExitFailure);
+  EXPECT_EQ(ExitCodeFor(ChecksFailed(1, 2)), kExitFailure);
+  EXPECT_EQ(ExitCodeFor(PlanIncomplete("s")), kExitFailure);
+  EXPECT_EQ(ExitCodeFor(DaemonTooOld()), kExitDaemon);
+  EXPECT_EQ(ExitCodeFor(NoHome()), kExitUsage);
 }
 
 }  // namespace

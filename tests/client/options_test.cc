@@ -127,7 +127,8 @@ TEST(OptionsTest, HelpIsTextNotAnError) {
 TEST(OptionsTest, CompletionKnowsEveryCommand) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const std::string script = CompletionScript(shell);
-    for (const char* word : {"pack", "watch", "verify", "logs", "--deep"}) {
+    for (const char* word : {"pack", "watch", "verify", "logs", "--deep",
+                             "prepare", "bottles conflict", "--argv"}) {
       // fish spells long flags with "-l".
       const std::string wanted = std::string_view(shell) == "fish" &&
                                          std::string_view(word) == "--deep"
