@@ -251,6 +251,21 @@ def smolvm(workdir):
 
 
 @pytest.fixture
+def on_path(workdir, smolvm):
+    """A PATH whose smolvm is the real one, with a state of its own."""
+    directory = workdir / "bin"
+    directory.mkdir()
+    script = directory / "smolvm"
+    exports = "".join(f"export {name}='{value}'\n"
+                      for name, value in smolvm.env.items() if name != "PATH")
+    script.write_text(f"#!/bin/sh\n{exports}"
+                      f"exec '{smolvm.binary}' --state-dir '{smolvm.state}' "
+                      '"$@"\n')
+    script.chmod(0o755)
+    return {"PATH": f"{directory}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
 def archive(workdir):
     """Writes an image's archive to a file."""
 
