@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
     Agents, Seed,
     ::testing::Values(SeedCase{"WithGitAndSupervise", true},
                       SeedCase{"Plain", false}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& agent) { return std::string(agent.param.name); });
 
 }  // namespace
 }  // namespace bottled
