@@ -10,6 +10,7 @@
 #ifndef BOTTLED_BOTTLE_ADDRESSES_H_
 #define BOTTLED_BOTTLE_ADDRESSES_H_
 
+#include <optional>
 #include <string_view>
 
 #include "bottle/ipv4.h"
@@ -21,6 +22,17 @@ enum class EndpointMode { kBridge, kLoopback };
 // "bridge", "loopback": as plans have it.
 constexpr std::string_view EndpointModeText(EndpointMode mode) {
   return mode == EndpointMode::kBridge ? "bridge" : "loopback";
+}
+
+// The inverse; nullopt for anything else.
+constexpr std::optional<EndpointMode> ParseEndpointMode(std::string_view text) {
+  for (const EndpointMode mode :
+       {EndpointMode::kBridge, EndpointMode::kLoopback}) {
+    if (text == EndpointModeText(mode)) {
+      return mode;
+    }
+  }
+  return std::nullopt;
 }
 
 struct Addresses {

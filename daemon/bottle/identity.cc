@@ -88,7 +88,7 @@ bool IsSlug(std::string_view text) {
 Identity::Identity(std::string_view name)
     : slug(name),
       machine("claude-bottle-" + slug),
-      network("claude-bottle-bundle-" + slug),
+      network(std::string(kNetworkPrefix) + slug),
       container("claude-bottle-sidecars-" + slug),
       compose_project("claude-bottle-" + slug) {}
 

@@ -25,6 +25,9 @@ std::string MakeSlug(std::string_view agent);
 // Whether it may be a slug: what MakeSlug() makes, or a user's --resume.
 bool IsSlug(std::string_view text);
 
+// What the docker network of every bottle is called, before its slug.
+inline constexpr std::string_view kNetworkPrefix = "claude-bottle-bundle-";
+
 // Immutable names, as launchers of claude-bottle expect them.
 struct Identity {
   explicit Identity(std::string_view slug);

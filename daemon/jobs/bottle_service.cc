@@ -1,6 +1,5 @@
 #include "jobs/bottle_service.h"
 
-#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -70,16 +69,6 @@ EndpointMode ModeFor(const std::optional<EndpointMode>& wanted,
                                  : EndpointMode::kBridge;
 }
 
-std::optional<EndpointMode> ModeFromText(std::string_view text) {
-  for (const EndpointMode mode :
-       {EndpointMode::kBridge, EndpointMode::kLoopback}) {
-    if (text == EndpointModeText(mode)) {
-      return mode;
-    }
-  }
-  return std::nullopt;
-}
-
 void AddNetworkWarnings(const NetworkView& view,
                         const std::optional<EngineEndpoint>& engine,
                         const std::string& displaced,
@@ -116,7 +105,7 @@ absl::StatusOr<BottleDraft> BottleService::Draft(const BottleQuery& query) {
     ASSIGN_OR_RETURN(BottleView view, Find(query.resume));
     record = std::move(view.record);
     if (!draft.mode.has_value()) {
-      draft.mode = ModeFromText(record.endpoint_mode);
+      draft.mode = ParseEndpointMode(record.endpoint_mode);
     }
   }
   if (query.mode.has_value()) {

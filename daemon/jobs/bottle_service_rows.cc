@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "bottle/identity.h"
 #include "fmt/format.h"
 #include "jobs/bottle_service.h"
 #include "jobs/errors.h"
@@ -17,7 +18,6 @@ namespace {
 constexpr size_t kMaxPlanBytes = size_t{16} << 20;
 constexpr int64_t kReservationMs = int64_t{24} * 3600 * 1000;
 constexpr std::string_view kTrashPrefix = ".removed-";
-constexpr std::string_view kNetworkPrefix = "claude-bottle-bundle-";
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "bottle/identity.h"
 #include "engine/description.h"
 #include "engine/networks.h"
 #include "fmt/format.h"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::chrono::seconds kMaxAge(3);
 constexpr size_t kMaxSlots = 64;
-constexpr std::string_view kBottleNetwork = "claude-bottle-bundle-";
 
 void AddEngineNetworks(const std::vector<EngineNetwork>& networks,
                        NetworkView& view) {
@@ -27,7 +27,7 @@ void AddEngineNetworks(const std::vector<EngineNetwork>& networks,
       view.blocked.push_back(
           {.net = *net,
            .what = fmt::format("docker network {}", Printable(network.name))});
-      if (network.name.starts_with(kBottleNetwork)) {
+      if (network.name.starts_with(kNetworkPrefix)) {
         view.bottle_networks[network.name].push_back(*net);
       }
     }

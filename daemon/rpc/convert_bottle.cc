@@ -31,18 +31,6 @@ v1::Finding::Level ToProto(Finding::Level level) {
   return v1::Finding::LEVEL_UNSPECIFIED;
 }
 
-absl::StatusOr<std::optional<EngineEndpoint>> OptionalEngine(
-    bool has_engine, const v1::EngineEndpoint& engine,
-    const absl::StatusOr<EngineEndpoint>& default_engine) {
-  std::optional<EngineEndpoint> out;
-  if (has_engine) {
-    ASSIGN_OR_RETURN(out, EndpointFromProto(engine));
-  } else if (default_engine.ok()) {
-    out = *default_engine;
-  }
-  return out;
-}
-
 absl::StatusOr<std::optional<EndpointMode>> ModeFromProto(
     v1::EndpointMode mode) {
   switch (mode) {
@@ -85,9 +73,7 @@ v1::Bottle ToProto(const BottleView& view) {
   message.set_state("expired");
   if (view.lease.has_value()) {
     const EndpointMode mode =
-        record.endpoint_mode == EndpointModeText(EndpointMode::kLoopback)
-            ? EndpointMode::kLoopback
-            : EndpointMode::kBridge;
+        ParseEndpointMode(record.endpoint_mode).value_or(EndpointMode::kBridge);
     const Addresses addresses = AddressesOf(*view.lease, mode, true);
     message.set_subnet(addresses.subnet.ToString());
     message.set_endpoint_ip(addresses.endpoint_ip().ToString());

@@ -36,6 +36,18 @@ absl::StatusOr<EngineEndpoint> EndpointFromProto(
   return endpoint;
 }
 
+absl::StatusOr<std::optional<EngineEndpoint>> OptionalEngine(
+    bool has_engine, const v1::EngineEndpoint& engine,
+    const absl::StatusOr<EngineEndpoint>& default_engine) {
+  std::optional<EngineEndpoint> out;
+  if (has_engine) {
+    ASSIGN_OR_RETURN(out, EndpointFromProto(engine));
+  } else if (default_engine.ok()) {
+    out = *default_engine;
+  }
+  return out;
+}
+
 absl::StatusOr<std::string> ReferenceFromProto(
     const v1::LocalImageSource& image) {
   const std::string& reference = image.reference();

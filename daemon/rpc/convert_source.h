@@ -4,6 +4,7 @@
 #ifndef BOTTLED_RPC_CONVERT_SOURCE_H_
 #define BOTTLED_RPC_CONVERT_SOURCE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,12 @@ absl::Status CheckPath(const std::string& path, std::string_view what);
 // Also ValidateEndpoint()'s reasons.
 absl::StatusOr<EngineEndpoint> EndpointFromProto(
     const v1::EngineEndpoint& engine);
+
+// The engine that a request names or, when it names none, the default if there
+// is one.
+absl::StatusOr<std::optional<EngineEndpoint>> OptionalEngine(
+    bool has_engine, const v1::EngineEndpoint& engine,
+    const absl::StatusOr<EngineEndpoint>& default_engine);
 
 absl::StatusOr<std::string> ReferenceFromProto(
     const v1::LocalImageSource& image);

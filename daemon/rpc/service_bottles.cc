@@ -112,12 +112,9 @@ grpc::Status BottledService::ReportConflict(
     grpc::ServerContext* context, const v1::ReportConflictRequest* request,
     v1::ReportConflictResponse* response) {
   const auto report = [&]() -> absl::Status {
-    std::optional<EngineEndpoint> engine;
-    if (request->has_engine()) {
-      ASSIGN_OR_RETURN(engine, EndpointFromProto(request->engine()));
-    } else if (info_.default_engine.ok()) {
-      engine = *info_.default_engine;
-    }
+    ASSIGN_OR_RETURN(const std::optional<EngineEndpoint> engine,
+                     OptionalEngine(request->has_engine(), request->engine(),
+                                    info_.default_engine));
     const CallCancel cancel(context);
     ASSIGN_OR_RETURN(const Plan plan, deps_.bottles.ReportConflict(
                                           request->slug(), request->subnet(),

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "client/options.h"
+#include "client/parse_options.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -11,17 +12,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-absl::StatusOr<ParsedOptions> Parse(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "bottlectl");
-  return ParseOptions(static_cast<int>(arguments.size()), arguments.data());
-}
-
-Options Good(const std::vector<const char*>& arguments) {
-  const absl::StatusOr<ParsedOptions> parsed = Parse(arguments);
-  EXPECT_TRUE(parsed.ok()) << parsed.status();
-  return parsed.ok() ? parsed->options : Options();
-}
 
 TEST(OptionsBottlesTest, ReadsPrepare) {
   const Options options =
