@@ -15,12 +15,12 @@ namespace {
 
 // A handler reaches nothing but globals.
 std::atomic<int> write_fd{-1};
-std::atomic<int> count{0};
+std::atomic<int> interrupt_count{0};
 struct sigaction before = {};
 
 extern "C" void BottledClientOnInterrupt(int /*signal*/) {
   const int saved = errno;
-  if (count.fetch_add(1) > 0) {
+  if (interrupt_count.fetch_add(1) > 0) {
     ::_exit(kExitCancelled);
   }
   // One byte into an empty pipe cannot fail in a way that matters.
@@ -41,7 +41,7 @@ Interrupt::Interrupt() {
   ::fcntl(fds[1], F_SETFD, FD_CLOEXEC);
   read_fd_ = fds[0];
   write_fd = fds[1];
-  count = 0;
+  interrupt_count = 0;
   struct sigaction action = {};
   action.sa_handler = BottledClientOnInterrupt;
   sigemptyset(&action.sa_mask);

@@ -35,9 +35,19 @@ target_include_directories(bottled_settings INTERFACE
   "${PROJECT_SOURCE_DIR}/daemon" "${PROJECT_BINARY_DIR}/daemon")
 target_link_libraries(bottled_settings INTERFACE bottled_sanitizers)
 
-# Precompiled headers halve the time of a build. For the layers only where
-# BOTTLED_PCH says so: a missing #include must show in the other builds.
-option(BOTTLED_PCH "Precompile the layers' most used headers" OFF)
+# Compiling eight files of a target as one takes a third of the time. Not in the
+# other builds, where a missing #include must show. Names in the anonymous
+# namespaces of one folder must differ for it.
+option(BOTTLED_JOIN "Compile several source files at once" OFF)
+function(bottled_join TARGET)
+  if(BOTTLED_JOIN)
+    set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON
+                          UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+endfunction()
+
+# Precompiled headers halve the time of a build. Not for the layers, but where
+# files are joined anyway.
 function(bottled_precompile TARGET)
   target_precompile_headers(${TARGET} PRIVATE
     <algorithm> <chrono> <filesystem> <functional> <map> <memory> <optional>

@@ -60,8 +60,7 @@ class Writer {
     for (const std::string& directory : directories_) {
       AddParents(dir_ / directory / "x", wanted);
     }
-    struct stat info = {};
-    fresh_ = ::lstat(dir_.c_str(), &info) != 0;
+    fresh_ = !PathExists(dir_);
     // A set is in order: parents come first.
     for (const fs::path& directory : wanted) {
       RETURN_IF_ERROR(EnsurePrivateDir(directory, kDirMode));

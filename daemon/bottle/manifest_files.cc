@@ -145,11 +145,6 @@ bool IsSameFile(const std::string& a, const std::string& b) {
          x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-bool Exists(const std::string& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0;
-}
-
 }  // namespace
 
 absl::StatusOr<std::optional<ManifestText>> ReadHomeManifest(
@@ -169,8 +164,8 @@ absl::StatusOr<std::optional<ManifestText>> ReadHomeManifest(
 bool HasHomeManifest(const std::string& home, ManifestKind kind,
                      std::string_view name) {
   const std::string tail = fmt::format("{}/{}{}", Folder(kind), name, kSuffix);
-  return Exists(Join(Join(home, kDirectory), tail)) ||
-         Exists(Join(Join(home, kLegacyDirectory), tail));
+  return PathExists(Join(Join(home, kDirectory), tail)) ||
+         PathExists(Join(Join(home, kLegacyDirectory), tail));
 }
 
 absl::StatusOr<std::optional<ManifestText>> ReadRepoAgent(
@@ -181,7 +176,7 @@ absl::StatusOr<std::optional<ManifestText>> ReadRepoAgent(
   if (real.empty()) {
     const int error = errno;
     // A link that leads nowhere is there and must not be passed over.
-    if (IsAbsence(error) && !Exists(path)) {
+    if (IsAbsence(error) && !PathExists(path)) {
       return std::nullopt;
     }
     return ErrnoError(error, "resolve " + path);
@@ -211,7 +206,7 @@ bool IsHome(const std::string& home, const std::string& cwd) {
 
 absl::Status RefuseRepoBottles(const std::string& cwd) {
   const std::string path = Join(Join(cwd, kDirectory), "bottles");
-  return Exists(path) ? ManifestRepoBottles(path) : absl::OkStatus();
+  return PathExists(path) ? ManifestRepoBottles(path) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> ListManifests(const std::string& home,

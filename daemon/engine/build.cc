@@ -24,7 +24,7 @@ namespace {
 // The group has so long to tell the engine that nobody waits any more.
 constexpr std::chrono::milliseconds kGrace(2'000);
 constexpr int kProbeMs = 10'000;
-constexpr size_t kMaxText = 4096;
+constexpr size_t kMaxArgument = 4096;
 constexpr size_t kMaxValue = 128 << 10;
 constexpr size_t kMaxItems = 256;
 // Execve's own limit is 2 MiB with the default stack.
@@ -164,7 +164,7 @@ absl::Status ValidateBuild(const BuildSpec& spec) {
         {"the target", spec.target},
         {"the platform", spec.platform},
         {"the tag", spec.tag}}) {
-    RETURN_IF_ERROR(CheckText(what, text, kMaxText));
+    RETURN_IF_ERROR(CheckText(what, text, kMaxArgument));
   }
   if (spec.args.size() > kMaxItems || spec.secrets.size() > kMaxItems ||
       spec.ssh.size() > kMaxItems || spec.environment.size() > kMaxItems) {
@@ -182,7 +182,7 @@ absl::Status ValidateBuild(const BuildSpec& spec) {
   }
   for (const auto* list : {&spec.secrets, &spec.ssh}) {
     for (const std::string& text : *list) {
-      RETURN_IF_ERROR(CheckText("a secret or ssh argument", text, kMaxText));
+      RETURN_IF_ERROR(CheckText("a secret or ssh argument", text, kMaxArgument));
       total += text.size();
     }
   }

@@ -6,8 +6,8 @@
 namespace bottled {
 namespace {
 
-constexpr size_t kMaxText = 2048;
-constexpr int kMaxDepth = 8;
+constexpr size_t kMaxErrorText = 2048;
+constexpr int kMaxErrorDepth = 8;
 
 bool EndsPath(char c) {
   return c == ' ' || c == ':' || c == ',' || c == ';' || c == '"' ||
@@ -35,7 +35,7 @@ std::string_view Trim(std::string_view text) {
 
 std::string JsonMessage(std::string_view body) {
   const auto shallow = [](int depth, nlohmann::json::parse_event_t,
-                          nlohmann::json&) { return depth <= kMaxDepth; };
+                          nlohmann::json&) { return depth <= kMaxErrorDepth; };
   const nlohmann::json json =
       nlohmann::json::parse(body.begin(), body.end(), shallow,
                             /*allow_exceptions=*/false);
@@ -94,11 +94,11 @@ std::string EngineErrorText(std::string_view body) {
   }
   // Cut before anything else: the body may be megabytes.
   const std::string_view text =
-      Trim(std::string_view(message).substr(0, 2 * kMaxText));
+      Trim(std::string_view(message).substr(0, 2 * kMaxErrorText));
   if (text.empty()) {
     return "no message";
   }
-  return Printable(RedactPaths(text), kMaxText);
+  return Printable(RedactPaths(text), kMaxErrorText);
 }
 
 }  // namespace bottled

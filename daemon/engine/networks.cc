@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxText = 512;
+constexpr size_t kMaxLabel = 512;
 
 absl::Status Invalid(const char* what) {
   return EngineAnswerInvalid(std::string("the list of networks ") + what);
@@ -29,7 +29,7 @@ absl::StatusOr<std::string> Text(const json& object, const char* name) {
   if (!ReadText(Member(object, name), &text)) {
     return Invalid("has a member of the wrong type");
   }
-  return Printable(text, kMaxText);
+  return Printable(text, kMaxLabel);
 }
 
 absl::StatusOr<std::vector<std::string>> Subnets(const json& network) {
@@ -72,7 +72,7 @@ absl::StatusOr<EngineNetwork> ParseNetwork(const json& item) {
     if (!ReadText(value, &text)) {
       return Invalid("has a label that is no text");
     }
-    network.labels[Printable(key, kMaxText)] = Printable(text, kMaxText);
+    network.labels[Printable(key, kMaxLabel)] = Printable(text, kMaxLabel);
   }
   return network;
 }

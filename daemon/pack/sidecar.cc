@@ -111,16 +111,16 @@ SidecarManifest MakeManifest(const ImageConfig& config,
 }
 
 absl::StatusOr<std::string> EncodeManifest(const SidecarManifest& manifest) {
-  using Json = nlohmann::ordered_json;
+  using OrderedJson = nlohmann::ordered_json;
   // Arrays must be arrays even when they are empty: smolvm refuses null.
   const auto array = [](const std::vector<std::string>& texts) {
-    Json json = Json::array();
+    OrderedJson json = OrderedJson::array();
     for (const std::string& text : texts) {
       json.push_back(text);
     }
     return json;
   };
-  Json json;
+  OrderedJson json;
   json["mode"] = "container";
   json["image"] = manifest.image;
   json["digest"] = manifest.config_digest.ToString();
@@ -143,20 +143,20 @@ absl::StatusOr<std::string> EncodeManifest(const SidecarManifest& manifest) {
   json["host_platform"] = manifest.platform;
   json["created"] = manifest.created;
   json["smolvm_version"] = manifest.smolvm_version;
-  Json layer;
+  OrderedJson layer;
   layer["digest"] = manifest.layer_digest.ToString();
   layer["path"] = LayerPath(manifest.layer_digest);
   layer["size"] = manifest.layer_size;
-  Json& assets = json["assets"];
-  assets["libraries"] = Json::array();
+  OrderedJson& assets = json["assets"];
+  assets["libraries"] = OrderedJson::array();
   assets["agent_rootfs"]["path"] = "agent-rootfs.tar";
   assets["agent_rootfs"]["size"] = 0;
-  assets["layers"] = Json::array({std::move(layer)});
+  assets["layers"] = OrderedJson::array({std::move(layer)});
 
   std::string text;
   try {
-    text = json.dump(2, ' ', false, Json::error_handler_t::strict);
-  } catch (const Json::exception&) {
+    text = json.dump(2, ' ', false, OrderedJson::error_handler_t::strict);
+  } catch (const OrderedJson::exception&) {
     return UnpackableError(
         "its environment, command, user or working directory is not valid "
         "UTF-8");

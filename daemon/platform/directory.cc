@@ -70,6 +70,11 @@ absl::Status CheckKind(const std::filesystem::path& dir,
 
 }  // namespace
 
+bool PathExists(const std::filesystem::path& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
 absl::Status EnsurePrivateDir(const std::filesystem::path& path, mode_t mode) {
   const std::filesystem::path dir = WithoutTail(path);
   const std::string what = "open " + dir.native();

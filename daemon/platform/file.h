@@ -47,6 +47,9 @@ absl::Status SyncFd(int fd, std::string_view what);
 // Opens a directory and fsyncs it, so that renames within it last.
 absl::Status SyncDir(const std::filesystem::path& dir);
 
+// Whether anything has that name, a dangling symbolic link too.
+bool PathExists(const std::filesystem::path& path);
+
 // Creates `dir` and missing parents with `mode`, then checks that it is a real
 // directory, not a symbolic link, owned by this user and writable by nobody
 // else (reason UNSAFE_DIRECTORY, with the command that mends it). A directory

@@ -20,11 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool Exists(const fs::path& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0;
-}
-
 absl::Status UnlinkIfThere(const fs::path& path) {
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) {
     return absl::OkStatus();
@@ -141,8 +136,8 @@ absl::StatusOr<ArtifactRecord> Objects::MoveIn(const std::string& job_id,
   ASSIGN_OR_RETURN(const bool was_there, HasGoodObject(record));
   if (!was_there) {
     RETURN_IF_ERROR(RenameIn(job_id, record));
-  } else if (!Exists(places_.object_record(hex))) {
-    if (!Exists(StagedRecord(job_id, record))) {
+  } else if (!PathExists(places_.object_record(hex))) {
+    if (!PathExists(StagedRecord(job_id, record))) {
       RETURN_IF_ERROR(EnsurePrivateDir(places_.job_stage(job_id), 0700));
       RETURN_IF_ERROR(WriteStagedRecord(job_id, record));
     }
@@ -151,7 +146,7 @@ absl::StatusOr<ArtifactRecord> Objects::MoveIn(const std::string& job_id,
   }
   Step("renamed");
   RETURN_IF_ERROR(SyncDir(dir));
-  if (Exists(places_.job_stage(job_id))) {
+  if (PathExists(places_.job_stage(job_id))) {
     RETURN_IF_ERROR(SyncDir(places_.job_stage(job_id)));
   }
   Step("dirs_synced");
@@ -201,7 +196,7 @@ absl::Status Objects::RenameIn(const std::string& job_id,
                                const ArtifactRecord& record) const {
   const std::string& hex = record.digest.hex();
   const fs::path staged = Staged(job_id, record);
-  if (!Exists(staged)) {
+  if (!PathExists(staged)) {
     return ArtifactMissingError(staged);
   }
   // A record without its object is left from a removal or a crash.

@@ -1,6 +1,5 @@
 #include "store/recovery.h"
 
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -20,11 +19,6 @@ namespace bottled {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool Exists(const fs::path& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0;
-}
 
 // The members are those of jobs/failure_json.h, which this layer does not see.
 std::string InterruptedFailure() {
@@ -59,7 +53,7 @@ absl::Status RecoverJob(const Places& places, Index& index, Objects& objects,
                         RecoveryReport& report) {
   if (open.publishing.has_value()) {
     const fs::path file = objects.Path(*open.publishing);
-    const bool was_there = Exists(file);
+    const bool was_there = PathExists(file);
     const absl::Status status =
         objects.ResumePublish(open.job.id, *open.publishing).status();
     if (status.ok()) {
@@ -68,10 +62,10 @@ absl::Status RecoverJob(const Places& places, Index& index, Objects& objects,
     }
     Log("store")->warn("job {} cannot be finished: {}", open.job.id,
                        std::string(status.message()));
-    report.quarantined += was_there && !Exists(file) ? 1 : 0;
+    report.quarantined += was_there && !PathExists(file) ? 1 : 0;
   }
   ++report.interrupted_jobs;
-  if (Exists(places.job_stage(open.job.id))) {
+  if (PathExists(places.job_stage(open.job.id))) {
     objects.RemoveStage(open.job.id);
     ++report.stages_removed;
   }

@@ -12,7 +12,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-GateOutput Render(const TestBottle& bottle) {
+GateOutput RenderGit(const TestBottle& bottle) {
   absl::StatusOr<GateOutput> output = GitGate().Render(bottle.input());
   EXPECT_TRUE(output.ok()) << output.status();
   return *std::move(output);
@@ -37,7 +37,7 @@ TEST(GateGit, Files) {
   bottle.Repo("lib", "ssh://me@git.example:30009/x/lib.git").key_path =
       "/home/u/a b'$(id)";
   EXPECT_TRUE(GitGate().Wanted(bottle.manifest));
-  const GateOutput out = Render(bottle);
+  const GateOutput out = RenderGit(bottle);
   std::vector<std::string> paths;
   for (const GateFile& file : out.files) {
     paths.push_back(file.path);
@@ -73,8 +73,8 @@ TEST(GateGit, ScriptsAreFixed) {
   TestBottle two;
   two.Repo("b", "ssh://x@y:9/b").key_path = "/k";
   two.manifest.bottle.git_user = {.name = "N", .email = "E"};
-  const GateOutput first = Render(one);
-  const GateOutput second = Render(two);
+  const GateOutput first = RenderGit(one);
+  const GateOutput second = RenderGit(two);
   for (const char* path :
        {"entrypoint.sh", "access-hook", "pre-receive", ".gitleaks.toml"}) {
     EXPECT_EQ(Content(first, path), Content(second, path)) << path;
@@ -96,7 +96,7 @@ TEST(GateGit, GuestConfig) {
   bottle.Repo("app", "ssh://git@github.com/acme/app.git");
   bottle.Repo("p22", "ssh://git@h:22/p");
   bottle.Repo("odd", "ssh://git@h:2222/a\"b\\c;#d");
-  EXPECT_EQ(Content(Render(bottle), "gitconfig"),
+  EXPECT_EQ(Content(RenderGit(bottle), "gitconfig"),
             "[user]\n"
             "\tname = \"A \\\"B\\\" \\\\ C; # d\"\n"
             "\temail = \"a@b.c\"\n"
@@ -113,7 +113,7 @@ TEST(GateGit, GuestConfig) {
             "\tinsteadOf = \"ssh://git@h:2222/a\\\"b\\\\c;#d\"\n");
   bottle.addresses.mode = EndpointMode::kLoopback;
   bottle.manifest.bottle.git_user = {};
-  EXPECT_TRUE(Content(Render(bottle), "gitconfig")
+  EXPECT_TRUE(Content(RenderGit(bottle), "gitconfig")
                   .starts_with("[url \"git://127.80.0.2:9418/app.git\"]\n"));
 }
 

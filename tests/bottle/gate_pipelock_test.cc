@@ -12,7 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string Render(const TestBottle& bottle) {
+std::string RenderPipelock(const TestBottle& bottle) {
   const absl::StatusOr<GateOutput> output =
       PipelockGate().Render(bottle.input());
   EXPECT_TRUE(output.ok()) << output.status();
@@ -46,7 +46,7 @@ TEST(GatePipelock, ExactKeys) {
   bottle.Route("github.com", {"/other/"});
   bottle.Repo("app", "ssh://git@gitlab.com/acme/app.git");
   bottle.manifest.bottle.supervise = true;
-  const YAML::Node root = StrictYaml(Render(bottle));
+  const YAML::Node root = StrictYaml(RenderPipelock(bottle));
   EXPECT_THAT(
       Keys(root),
       ElementsAre("version", "mode", "enforce", "api_allowlist", "fetch_proxy",
@@ -62,7 +62,7 @@ TEST(GatePipelock, ExactKeys) {
 
 TEST(GatePipelock, NoRoutesBlockEverything) {
   EXPECT_TRUE(PipelockGate().Wanted(Manifest()));
-  const YAML::Node root = StrictYaml(Render(TestBottle()));
+  const YAML::Node root = StrictYaml(RenderPipelock(TestBottle()));
   ExpectFixedPart(root);
   EXPECT_THAT(root["api_allowlist"].as<std::vector<std::string>>(),
               ElementsAre("blocked.invalid"));
@@ -74,7 +74,7 @@ TEST(GatePipelock, PrivateAddressesAreTrustedByName) {
        {"192.168.1.9", "10.1.2.3", "8.8.8.8", "172.16.0.1", "172.32.0.1"}) {
     bottle.Route(host);
   }
-  const YAML::Node root = StrictYaml(Render(bottle));
+  const YAML::Node root = StrictYaml(RenderPipelock(bottle));
   ExpectFixedPart(root);
   EXPECT_EQ(root.size(), 9u);
   EXPECT_THAT(root["trusted_domains"].as<std::vector<std::string>>(),
@@ -162,7 +162,7 @@ TEST(GatePipelock, GoodHosts) {
     EXPECT_EQ(WhyNotRouteHost(host), "") << host;
     TestBottle bottle;
     bottle.Route(host);
-    const YAML::Node list = StrictYaml(Render(bottle))["api_allowlist"];
+    const YAML::Node list = StrictYaml(RenderPipelock(bottle))["api_allowlist"];
     ASSERT_EQ(list.size(), 1u);
     EXPECT_TRUE(IsQuoted(list[0])) << host;
     EXPECT_EQ(list[0].Scalar(), host);

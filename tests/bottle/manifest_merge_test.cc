@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr char kKey[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
+constexpr char kHostKey[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
 
 PartialBottle Bottle(const std::string& yaml, const std::string& file) {
   auto bottle = ParseBottle("---\n" + yaml + "\n---\n", file, "/h");
@@ -40,7 +40,7 @@ std::string Reason(const std::vector<std::string>& yamls) {
 
 std::string Repo(const std::string& name, const std::string& url,
                  const std::string& more = "") {
-  return name + ": {url: \"" + url + "\", host_key: " + kKey +
+  return name + ": {url: \"" + url + "\", host_key: " + kHostKey +
          ", key: {path: /k}" + more + "}";
 }
 
@@ -113,10 +113,10 @@ TEST(FinishBottle, IncompleteReposAreRefused) {
   EXPECT_EQ(Reason({Repos("a: {url: \"git@h:a\", host_key: , key: {path: "
                           "/k}}")}),
             "MANIFEST_HOST_KEY_MISSING");
-  EXPECT_EQ(Reason({Repos(std::string("a: {host_key: ") + kKey + "}")}),
+  EXPECT_EQ(Reason({Repos(std::string("a: {host_key: ") + kHostKey + "}")}),
             "MANIFEST_MISSING_KEY");
   EXPECT_EQ(Reason({Repos(std::string("a: {url: \"git@h:a\", host_key: ") +
-                          kKey + "}")}),
+                          kHostKey + "}")}),
             "MANIFEST_MISSING_KEY");
   EXPECT_EQ(Reason({"git: [{Upstream: git@h:a/b, IdentityFile: /k}]"}),
             "MANIFEST_HOST_KEY_MISSING");

@@ -15,19 +15,19 @@ using testing::HasSubstr;
 
 constexpr char kKey[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA";
 
-absl::StatusOr<PartialBottle> Bottle(const std::string& yaml) {
+absl::StatusOr<PartialBottle> GitBottle(const std::string& yaml) {
   return ParseBottle("---\n" + yaml + "\n---\n", "/h/b.md", "/h");
 }
 
 template <typename T>
-std::string Reason(const absl::StatusOr<T>& result) {
+std::string GitReason(const absl::StatusOr<T>& result) {
   return result.ok() ? "OK" : GetErrorDetail(result.status()).reason;
 }
 
-std::string ReasonOf(const std::string& yaml) { return Reason(Bottle(yaml)); }
+std::string ReasonOf(const std::string& yaml) { return GitReason(GitBottle(yaml)); }
 
 TEST(ParseBottleGit, ReadsRepos) {
-  const auto bottle = Bottle(
+  const auto bottle = GitBottle(
       std::string("git-gate:\n  user: { name: Dev, email: d@example.com }\n"
                   "  repos:\n    app:\n      url: git@GitHub.com:acme/app.git\n"
                   "      host_key: ") +
@@ -49,8 +49,8 @@ TEST(ParseBottleGit, ReadsRepos) {
 }
 
 std::string Url(const std::string& url) {
-  const auto bottle = Bottle("git-gate: {repos: {a: {url: \"" + url + "\"}}}");
-  return bottle.ok() ? *bottle->repos[0].url : Reason(bottle);
+  const auto bottle = GitBottle("git-gate: {repos: {a: {url: \"" + url + "\"}}}");
+  return bottle.ok() ? *bottle->repos[0].url : GitReason(bottle);
 }
 
 TEST(ParseBottleGit, UrlsHaveOneForm) {
@@ -158,7 +158,7 @@ TEST(ParseBottleGit, RefusesWithTheReason) {
            {repo("extra_hosts: {h: 1.2.3.4, H: 1.2.3.5}"),
             "MANIFEST_EXTRA_HOST_CONFLICT"},
            {repo("extra_hosts: [h]"), "MANIFEST_WRONG_TYPE"}}) {
-    EXPECT_EQ(Reason(Bottle(c.yaml)), c.reason) << c.yaml;
+    EXPECT_EQ(GitReason(GitBottle(c.yaml)), c.reason) << c.yaml;
   }
 }
 
@@ -170,7 +170,7 @@ void ExpectLegacyWarning(const std::vector<Warning>& warnings) {
 
 TEST(LegacyGit, ReadsTheList) {
   const auto bottle =
-      Bottle(std::string("git:\n  - Name: app\n    Upstream: git@h:a/app.git\n"
+      GitBottle(std::string("git:\n  - Name: app\n    Upstream: git@h:a/app.git\n"
                          "    IdentityFile: ~/.ssh/k\n    KnownHostKey: ") +
              kKey + "\n    ExtraHosts: {h: 10.0.0.1}\n");
   ASSERT_TRUE(bottle.ok()) << bottle.status();
@@ -185,7 +185,7 @@ TEST(LegacyGit, ReadsTheList) {
 
 TEST(LegacyGit, ReadsUserAndRemotes) {
   const auto bottle =
-      Bottle(std::string(
+      GitBottle(std::string(
                  "git:\n  user: { name: Dev }\n  remotes:\n"
                  "    gitea.example.org:\n"
                  "      Upstream: ssh://git@gitea.example.org:30009/d/bot.git\n"

@@ -18,7 +18,7 @@ GetEnv Env() {
   return MapEnv({{"HOME", "/home/me"}, {"DOCKER_HOST", "unix:///e.sock"}});
 }
 
-v1::PrepareRequest Make(const Options& options) {
+v1::PrepareRequest MakeRequest(const Options& options) {
   const auto request =
       MakePrepareRequest(options, Env(), {"PATH=/bin", "SECRET=x"});
   EXPECT_TRUE(request.ok()) << request.status();
@@ -31,7 +31,7 @@ TEST(BottleRequestTest, ANewBottle) {
   options.bottles = {"base", "dev"};
   options.copy_cwd = true;
   options.endpoint = "loopback";
-  const v1::PrepareRequest request = Make(options);
+  const v1::PrepareRequest request = MakeRequest(options);
   const v1::BottleRequest& bottle = request.bottle();
   EXPECT_EQ(bottle.agent(), "researcher");
   EXPECT_EQ(bottle.resume(), "");
@@ -55,7 +55,7 @@ TEST(BottleRequestTest, ANewBottle) {
 TEST(BottleRequestTest, ABottleThatExistsKeepsWhatItWasMadeWith) {
   Options options;
   options.resume = "a-12345";
-  const v1::BottleRequest bottle = Make(options).bottle();
+  const v1::BottleRequest bottle = MakeRequest(options).bottle();
   EXPECT_EQ(bottle.resume(), "a-12345");
   EXPECT_EQ(bottle.agent(), "");
   EXPECT_EQ(bottle.cwd(), "");
@@ -66,17 +66,17 @@ TEST(BottleRequestTest, Sources) {
   Options options;
   options.agent = "a";
   options.image = "app:1";
-  EXPECT_EQ(Make(options).image().reference(), "app:1");
+  EXPECT_EQ(MakeRequest(options).image().reference(), "app:1");
   options.image = "";
   options.archive = "/x/../f.tar";
   options.reference = "r";
-  EXPECT_EQ(Make(options).archive().path(), "/f.tar");
-  EXPECT_EQ(Make(options).archive().reference(), "r");
+  EXPECT_EQ(MakeRequest(options).archive().path(), "/f.tar");
+  EXPECT_EQ(MakeRequest(options).archive().reference(), "r");
   options.archive = "";
   options.build = "/ctx";
   options.rebuild = true;
   options.detach = true;
-  const v1::PrepareRequest request = Make(options);
+  const v1::PrepareRequest request = MakeRequest(options);
   EXPECT_EQ(request.build().context(), "/ctx");
   EXPECT_EQ(request.freshness(), v1::FRESHNESS_ALWAYS);
   EXPECT_FALSE(request.cancel_on_disconnect());
@@ -104,7 +104,7 @@ TEST(BottleRequestTest, TheFinishNamesTheSameBottle) {
   options.copy_cwd = true;
   options.endpoint = "bridge";
   const v1::ResolveRequest request =
-      MakeFinishRequest(Make(options).bottle(), "a-12345", "sha256:1");
+      MakeFinishRequest(MakeRequest(options).bottle(), "a-12345", "sha256:1");
   EXPECT_EQ(request.bottle().resume(), "a-12345");
   EXPECT_EQ(request.bottle().agent(), "");
   EXPECT_TRUE(request.bottle().bottles().empty());

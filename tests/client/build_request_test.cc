@@ -19,7 +19,7 @@ std::string Here(const std::string& name) {
   return (std::filesystem::current_path() / name).lexically_normal().native();
 }
 
-v1::BuildSource Make(const Options& options,
+v1::BuildSource MakeSource(const Options& options,
                      const std::vector<std::string>& env_list = {}) {
   const auto source =
       MakeBuildSource(options, MapEnv({{"HOME", "/home/me"}}), env_list);
@@ -44,7 +44,7 @@ TEST(BuildRequestTest, PathsBecomeAbsolute) {
   options.dockerfile = "x/Dockerfile";
   options.secrets = {"id=a,src=./f", "id=b,source=~/g", "id=c,env=TOKEN"};
   options.ssh = {"default", "k=./one,/two"};
-  const v1::BuildSource source = Make(options);
+  const v1::BuildSource source = MakeSource(options);
   EXPECT_EQ(source.context(), Here(""));
   EXPECT_EQ(source.dockerfile(), Here("x/Dockerfile"));
   EXPECT_THAT(source.secrets(),
@@ -58,7 +58,7 @@ TEST(BuildRequestTest, RemoteContextsStayAsTheyAre) {
   for (const char* context : {"https://x/y.git#main", "git@x:y.git"}) {
     Options options;
     options.build = context;
-    EXPECT_EQ(Make(options).context(), context);
+    EXPECT_EQ(MakeSource(options).context(), context);
   }
 }
 
@@ -68,7 +68,7 @@ TEST(BuildRequestTest, OnlyWhatBuildersReadIsSent) {
   options.build_args = {"A=1", "B=x=y", "FROM_ENV", "EMPTY="};
   options.secrets = {"id=s,env=SECRET_VAR"};
   const v1::BuildSource source =
-      Make(options, {"PATH=/bin", "DOCKER_CONFIG=/d", "AWS_SECRET=no",
+      MakeSource(options, {"PATH=/bin", "DOCKER_CONFIG=/d", "AWS_SECRET=no",
                      "FROM_ENV=v", "SECRET_VAR=w", "malformed", "A=other"});
   std::map<std::string, std::string> env(source.environment().begin(),
                                          source.environment().end());

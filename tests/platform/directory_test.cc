@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "platform/file.h"
+#include "platform/mode_of.h"
 #include "platform/temp_dir.h"
 
 namespace bottled {
@@ -15,12 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-mode_t ModeOf(const std::filesystem::path& path) {
-  struct stat info = {};
-  EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
-  return info.st_mode & 07777;
-}
 
 TEST(EnsurePrivateDir, CreatesParentsWhateverTheUmask) {
   const TempDir dir;

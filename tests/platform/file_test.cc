@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "platform/mode_of.h"
 #include "platform/temp_dir.h"
 
 namespace bottled {
@@ -23,12 +24,6 @@ using testing::IsEmpty;
 
 std::string Message(const absl::Status& status) {
   return std::string(status.message());
-}
-
-mode_t ModeOf(const std::filesystem::path& path) {
-  struct stat info = {};
-  EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
-  return info.st_mode & 07777;
 }
 
 TEST(ReadSmallFile, ReadsUpToTheLimit) {

@@ -13,16 +13,11 @@
 #include "gtest/gtest.h"
 #include "platform/file.h"
 #include "platform/in_child.h"
+#include "platform/mode_of.h"
 #include "platform/temp_dir.h"
 
 namespace bottled {
 namespace {
-
-mode_t ModeOf(const std::filesystem::path& path) {
-  struct stat info = {};
-  EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
-  return info.st_mode & 07777;
-}
 
 class UnixSocketTest : public testing::Test {
  protected:
