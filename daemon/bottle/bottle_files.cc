@@ -1,10 +1,8 @@
 #include "bottle/bottle_files.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <set>
@@ -14,7 +12,6 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "platform/file.h"
-#include "platform/file_hints.h"
 #include "platform/temporary.h"
 
 namespace bottled {
@@ -24,12 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxFileBytes = size_t{4} << 20;
 constexpr mode_t kDirMode = 0700;
-
-// A file that is complete under a temporary name.
-struct Staged {
-  fs::path path;
-  Temporary temporary;
-};
 
 bool SameContent(const fs::path& path, std::string_view content) {
   const absl::StatusOr<std::string> now = ReadSmallFile(path, kMaxFileBytes);
@@ -43,14 +34,6 @@ class Writer {
   Writer(fs::path dir, const std::vector<std::string>& directories)
       : dir_(std::move(dir)),
         directories_(directories.begin(), directories.end()) {}
-
-  ~Writer() {
-    for (const Staged& staged : staged_) {
-      ::unlink(staged.temporary.path.c_str());
-    }
-  }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
 
   absl::Status MakeDirectories(const std::vector<BottleFile>& files) {
     std::set<fs::path> wanted = {dir_};
@@ -69,41 +52,21 @@ class Writer {
     return absl::OkStatus();
   }
 
-  // Writes under a temporary name, unless the content is there already.
-  absl::Status Stage(const fs::path& path, std::string_view content) {
+  absl::Status Put(const fs::path& path, std::string_view content) {
     if (!fresh_ && SameContent(path, content)) {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(Temporary temporary, CreateTemporary(path.parent_path()));
-    staged_.push_back({.path = path, .temporary = std::move(temporary)});
-    const int fd = staged_.back().temporary.fd.get();
-    if (absl::Status status = WriteAll(fd, content); !status.ok()) {
+    auto unlink = absl::MakeCleanup([&] { ::unlink(temporary.path.c_str()); });
+    if (absl::Status status = WriteAll(temporary.fd.get(), content);
+        !status.ok()) {
       return Annotate(status, path.native());
     }
-    StartWriteback(fd, 0, static_cast<int64_t>(content.size()));
-    return absl::OkStatus();
-  }
-
-  // Gives everything that is staged its name. All files are written before the
-  // first is synced, so that the file system does it in few steps.
-  absl::Status Publish() {
-    std::set<fs::path> changed;
-    for (const Staged& staged : staged_) {
-      RETURN_IF_ERROR(
-          SyncFd(staged.temporary.fd.get(), "write " + staged.path.native()));
+    if (::rename(temporary.path.c_str(), path.c_str()) != 0) {
+      const int error = errno;
+      return ErrnoError(error, "replace " + path.native());
     }
-    while (!staged_.empty()) {
-      const Staged& staged = staged_.back();
-      if (::rename(staged.temporary.path.c_str(), staged.path.c_str()) != 0) {
-        const int error = errno;
-        return ErrnoError(error, "replace " + staged.path.native());
-      }
-      changed.insert(staged.path.parent_path());
-      staged_.pop_back();
-    }
-    for (const fs::path& directory : fresh_ ? all_directories_ : changed) {
-      RETURN_IF_ERROR(SyncDir(directory));
-    }
+    std::move(unlink).Cancel();
     return absl::OkStatus();
   }
 
@@ -150,7 +113,6 @@ class Writer {
   // The bottle's directory was made just now.
   bool fresh_ = false;
   std::set<fs::path> all_directories_;
-  std::vector<Staged> staged_;
 };
 
 }  // namespace
@@ -162,11 +124,9 @@ absl::Status WriteBottleFiles(const fs::path& dir,
   Writer writer(dir, directories);
   RETURN_IF_ERROR(writer.MakeDirectories(files));
   for (const BottleFile& file : files) {
-    RETURN_IF_ERROR(writer.Stage(dir / file.path, file.content));
+    RETURN_IF_ERROR(writer.Put(dir / file.path, file.content));
   }
-  RETURN_IF_ERROR(writer.Publish());
-  RETURN_IF_ERROR(writer.Stage(dir / kPlanFile, plan_json));
-  RETURN_IF_ERROR(writer.Publish());
+  RETURN_IF_ERROR(writer.Put(dir / kPlanFile, plan_json));
   return writer.RemoveOthers(files);
 }
 

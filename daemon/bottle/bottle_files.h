@@ -7,7 +7,11 @@
 //
 // Files are 0600. A directory is changed so that a reader never sees half a
 // file, and so that plan.json, which comes last, never names a file that is not
-// there. Thread-safe for different bottles.
+// there, though the daemon is killed. Nothing is synced: everything follows
+// from the index and the manifest, and a sync of each file would take most of
+// the time of a plan. After a power failure a file may be empty; the next
+// resume of the bottle compares and writes it again. Thread-safe for different
+// bottles.
 
 #ifndef BOTTLED_BOTTLE_BOTTLE_FILES_H_
 #define BOTTLED_BOTTLE_BOTTLE_FILES_H_
@@ -32,9 +36,9 @@ struct BottleFile {
   std::string target;
 };
 
-// Makes `dir` hold exactly `files` and plan.json, all synced to the disk, and
-// the (0700) `directories`, whose content is left alone. Files whose content is
-// the same are not touched. Blocks on the disk; reasons as platform/file.h.
+// Makes `dir` hold exactly `files` and plan.json, and the (0700) `directories`,
+// whose content is left alone. Files whose content is the same are not touched.
+// Blocks on the disk; reasons as platform/file.h.
 absl::Status WriteBottleFiles(const std::filesystem::path& dir,
                               const std::vector<BottleFile>& files,
                               const std::vector<std::string>& directories,

@@ -19,6 +19,7 @@
 #include "bottle/identity.h"
 #include "bottle/manifest.h"
 #include "bottle/warning.h"
+#include "image/digest.h"
 #include "store/records.h"
 
 namespace bottled {
@@ -28,7 +29,7 @@ inline constexpr std::string_view kMinSmolvm = "1.8.0";
 
 // What smolvm boots.
 struct PlanArtifact {
-  std::string digest;  // "sha256:…"
+  Digest digest;
   std::string content_key;
   std::string path;
   int64_t size_bytes = 0;

@@ -29,7 +29,7 @@ Json AddressesJson(const Addresses& addresses) {
 }
 
 Json ArtifactJson(const PlanArtifact& artifact) {
-  return {{"digest", artifact.digest},
+  return {{"digest", artifact.digest.ToString()},
           {"content_key", artifact.content_key},
           {"path", artifact.path},
           {"size_bytes", artifact.size_bytes},

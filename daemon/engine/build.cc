@@ -182,7 +182,8 @@ absl::Status ValidateBuild(const BuildSpec& spec) {
   }
   for (const auto* list : {&spec.secrets, &spec.ssh}) {
     for (const std::string& text : *list) {
-      RETURN_IF_ERROR(CheckText("a secret or ssh argument", text, kMaxArgument));
+      RETURN_IF_ERROR(
+          CheckText("a secret or ssh argument", text, kMaxArgument));
       total += text.size();
     }
   }

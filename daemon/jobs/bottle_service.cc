@@ -37,7 +37,7 @@ absl::Status CheckQuery(const BottleQuery& query) {
 
 PlanArtifact ToPlanArtifact(const ArtifactRecord& record,
                             const std::filesystem::path& path) {
-  return {.digest = record.digest.ToString(),
+  return {.digest = record.digest,
           .content_key = record.content_key.ToString(),
           .path = path.native(),
           .size_bytes = record.size_bytes,
@@ -206,34 +206,35 @@ absl::StatusOr<Plan> BottleService::CommitAs(
       BlockedFor(view, Identity(record.slug), draft.refused);
   MutexLock lock(FileLock(record.slug));
   std::string displaced;
-  ASSIGN_OR_RETURN(const PreparedBottle prepared,
-                   deps_.index.PrepareBottle(
-                       record, draft.is_new,
-                       [&](const std::optional<AddressLease>& own,
-                           std::span<const AddressLease> others)
-                           -> absl::StatusOr<AddressLease> {
-                         ASSIGN_OR_RETURN(ChosenSlot slot,
-                                          ChooseSlot(record.slug, options_.pool,
-                                                     own, others, blocked));
-                         displaced = std::move(slot.displaced);
-                         return slot.lease;
-                       }));
-  ASSIGN_OR_RETURN(Plan plan,
-                   Render(draft,
-                          AddressesOf(prepared.lease, ModeFor(draft.mode, view),
-                                      view.docker_checked),
-                          view, displaced, artifact));
+  const auto choose = [&](const std::optional<AddressLease>& own,
+                          std::span<const AddressLease> others)
+      -> absl::StatusOr<AddressLease> {
+    ASSIGN_OR_RETURN(ChosenSlot slot, ChooseSlot(record.slug, options_.pool,
+                                                 own, others, blocked));
+    displaced = std::move(slot.displaced);
+    return slot.lease;
+  };
+  std::optional<Plan> plan;
+  const auto render =
+      [&](const AddressLease& lease) -> absl::StatusOr<PlanStamp> {
+    const EndpointMode mode = ModeFor(draft.mode, view);
+    ASSIGN_OR_RETURN(
+        plan, Render(draft, AddressesOf(lease, mode, view.docker_checked), view,
+                     displaced, artifact));
+    return PlanStamp{
+        .digest = PlanDigest(*plan),
+        .manifest_digest = plan->manifest.digest,
+        .endpoint_mode = std::string(EndpointModeText(mode)),
+        .artifact = artifact.has_value() ? artifact->digest : Digest()};
+  };
   ASSIGN_OR_RETURN(
-      plan.revision,
-      deps_.index.SavePlan(record.slug, PlanDigest(plan), plan.manifest.digest,
-                           artifact.has_value()
-                               ? Digest::FromHex(artifact->digest.substr(7))
-                               : Digest(),
-                           deps_.clock.NowMs()));
-  RETURN_IF_ERROR(WriteBottleFiles(plan.directory, plan.files, plan.directories,
-                                   PlanJson(plan)));
+      const PreparedBottle prepared,
+      deps_.index.PrepareBottle(record, draft.is_new, choose, render));
+  plan->revision = prepared.record.plan_revision;
+  RETURN_IF_ERROR(WriteBottleFiles(plan->directory, plan->files,
+                                   plan->directories, PlanJson(*plan)));
   Tell(deps_.feed, ChangeKind::kBottle, record.slug);
-  return plan;
+  return *std::move(plan);
 }
 
 absl::StatusOr<Plan> BottleService::Preview(BottleDraft draft,

@@ -2,10 +2,10 @@
 // the gates' files. No artifact is made here; PrepareService adds that.
 //
 // A plan is made in this order: manifest → what networks are in use → one
-// transaction that reserves slug and addresses → rendering (pure) → one
-// transaction that numbers the plan → files, plan.json last. A process that
-// dies in between leaves at most a reservation, which expires, or files that
-// the next resume replaces.
+// transaction that reserves slug and addresses, renders (pure) and numbers the
+// plan → files, plan.json last. A process that dies in between leaves at most a
+// bottle without files, whose reservation expires and which the next resume
+// completes.
 
 #ifndef BOTTLED_JOBS_BOTTLE_SERVICE_H_
 #define BOTTLED_JOBS_BOTTLE_SERVICE_H_

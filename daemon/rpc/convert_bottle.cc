@@ -55,8 +55,7 @@ absl::StatusOr<v1::Plan> PlanFromJson(const std::string& plan_json) {
   const auto status =
       google::protobuf::util::JsonStringToMessage(plan_json, &plan, options);
   if (!status.ok()) {
-    return absl::InternalError("the plan's file cannot be read: " +
-                               Printable(status.ToString(), 512));
+    return PlanDamaged(status.ToString());
   }
   return plan;
 }
@@ -73,7 +72,7 @@ v1::Bottle ToProto(const BottleView& view) {
   message.set_state("expired");
   if (view.lease.has_value()) {
     const EndpointMode mode =
-        ParseEndpointMode(record.endpoint_mode).value_or(EndpointMode::kBridge);
+        ParseEndpointMode(record.planned_mode).value_or(EndpointMode::kBridge);
     const Addresses addresses = AddressesOf(*view.lease, mode, true);
     message.set_subnet(addresses.subnet.ToString());
     message.set_endpoint_ip(addresses.endpoint_ip().ToString());

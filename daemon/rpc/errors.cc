@@ -1,6 +1,7 @@
 #include "rpc/errors.h"
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "fmt/format.h"
 
 namespace bottled {
@@ -15,6 +16,13 @@ absl::Status TooManyWatchers(int limit) {
       absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
       fmt::format("There are already {} watchers, the most allowed", limit),
       "Use GetJob, or end other watchers first.");
+}
+
+absl::Status PlanDamaged(std::string_view why) {
+  return MakeError(absl::StatusCode::kDataLoss, "PLAN_DAMAGED",
+                   fmt::format("The bottle's plan.json cannot be read: {}",
+                               Printable(why, 512)),
+                   "Write it again with: bottlectl prepare --resume SLUG");
 }
 
 }  // namespace bottled

@@ -15,6 +15,10 @@ absl::Status BadRequest(std::string_view what);
 // More WatchJob streams than allowed. Reason TOO_MANY_WATCHERS.
 absl::Status TooManyWatchers(int limit);
 
+// A plan.json that is no plan: somebody changed it, or a power failure took it
+// before it was on the disk. Reason PLAN_DAMAGED.
+absl::Status PlanDamaged(std::string_view why);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_RPC_ERRORS_H_

@@ -151,24 +151,24 @@ class Index {
       const std::optional<AddressLease>& own,
       std::span<const AddressLease> others)>;
 
-  // Inserts or updates a bottle and gives it its addresses, in one transaction;
-  // after an error nothing has changed. Times are those of `wanted`. An update
-  // keeps started_ms; what SavePlan() wrote is kept always, and starts empty. A
-  // lease that stays where it is keeps its state, one that moves is reserved.
-  // Reasons BOTTLE_EXISTS (`must_be_new`), BOTTLE_NOT_FOUND (not), and those of
-  // `choose`. Addresses that another bottle has are an INDEX_ERROR.
+  // Makes the plan for the addresses that were chosen. Runs where ChooseLease
+  // does, and under the same conditions.
+  using MakeStamp =
+      std::function<absl::StatusOr<PlanStamp>(const AddressLease& lease)>;
+
+  // Inserts or updates a bottle, gives it its addresses and numbers its plan,
+  // in one transaction; after an error nothing has changed. Times are those of
+  // `wanted`. An update keeps started_ms. A lease that stays where it is keeps
+  // its state, one that moves is reserved. The plan's revision is 1 at first,
+  // and increases when the digest of the plan is another one than the last, or
+  // its artifact is; without an artifact the last one is kept. Reasons
+  // BOTTLE_EXISTS (`must_be_new`), BOTTLE_NOT_FOUND (not), and those of
+  // `choose` and `make_stamp`. Addresses that another bottle has are an
+  // INDEX_ERROR.
   absl::StatusOr<PreparedBottle> PrepareBottle(const BottleRecord& wanted,
                                                bool must_be_new,
-                                               const ChooseLease& choose);
-
-  // Notes what a bottle's plan is. Returns the plan's revision, which is 1 at
-  // first and increases when `plan_digest` is not that of the last call, or
-  // `artifact` is another one than the last. It may be empty: the last one is
-  // kept then. Reason BOTTLE_NOT_FOUND.
-  absl::StatusOr<int64_t> SavePlan(const std::string& slug,
-                                   const std::string& plan_digest,
-                                   const std::string& manifest_digest,
-                                   const Digest& artifact, int64_t now_ms);
+                                               const ChooseLease& choose,
+                                               const MakeStamp& make_stamp);
 
   absl::StatusOr<std::optional<StoredBottle>> FindBottle(
       const std::string& slug);

@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 // The first column of the lease in a row of a bottle.
-constexpr int kLeaseColumn = 16;
+constexpr int kLeaseColumn = 17;
 
 std::string EncodeNames(const std::vector<std::string>& names) {
   // `replace`, as dump() throws on what is not UTF-8.
@@ -69,6 +69,7 @@ StoredBottle ReadBottle(const Statement::Use& row) {
   record.artifact = DigestColumn(row, 13);
   record.source = row.Text(14);
   record.endpoint_mode = row.Text(15);
+  record.planned_mode = row.Text(16);
   if (!row.IsNull(kLeaseColumn)) {
     bottle.lease = ReadLease(row, kLeaseColumn);
   }
@@ -147,9 +148,43 @@ absl::Status PutLease(Connection& c, const AddressLease& lease,
       .Run();
 }
 
+// The revision that a plan of this digest and artifact has or will have.
+absl::StatusOr<int64_t> RevisionFor(Connection& c, const std::string& slug,
+                                    const PlanStamp& stamp) {
+  Statement::Use use(c.statements.bottle_plan_get);
+  ASSIGN_OR_RETURN(const bool row, use.Bind(slug).Step());
+  if (!row) {
+    return BottleNotFoundError(slug);
+  }
+  // The first plan counts even when its digest is empty.
+  const int64_t revision = use.Int(0);
+  // To get an artifact, or to lose it for a while, changes no plan.
+  const bool other_artifact = !stamp.artifact.empty() && !use.IsNull(2) &&
+                              use.Text(2) != stamp.artifact.hex();
+  return revision == 0 || use.Text(1) != stamp.digest || other_artifact
+             ? revision + 1
+             : revision;
+}
+
+absl::Status PutPlan(Connection& c, const std::string& slug,
+                     const PlanStamp& stamp) {
+  ASSIGN_OR_RETURN(const int64_t revision, RevisionFor(c, slug, stamp));
+  Statement::Use set(c.statements.bottle_plan_set);
+  set.Bind(revision)
+      .Bind(stamp.digest)
+      .Bind(stamp.manifest_digest)
+      .Bind(stamp.endpoint_mode);
+  if (stamp.artifact.empty()) {
+    set.BindNull();
+  } else {
+    set.Bind(stamp.artifact.hex());
+  }
+  return set.Bind(slug).Run();
+}
+
 absl::Status Prepare(Connection& c, const BottleRecord& wanted,
                      bool must_be_new, const Index::ChooseLease& choose,
-                     PreparedBottle& out) {
+                     const Index::MakeStamp& make_stamp, PreparedBottle& out) {
   ASSIGN_OR_RETURN(const std::optional<StoredBottle> before,
                    GetBottle(c, wanted.slug));
   if (before.has_value() == must_be_new) {
@@ -170,29 +205,12 @@ absl::Status Prepare(Connection& c, const BottleRecord& wanted,
   out.lease.updated_ms = wanted.updated_ms;
   RETURN_IF_ERROR(PutBottle(c, wanted, must_be_new));
   RETURN_IF_ERROR(PutLease(c, out.lease, others));
+  ASSIGN_OR_RETURN(const PlanStamp stamp, make_stamp(out.lease));
+  RETURN_IF_ERROR(PutPlan(c, wanted.slug, stamp));
   ASSIGN_OR_RETURN(std::optional<StoredBottle> after,
                    GetBottle(c, wanted.slug));
   out.record = std::move(after->record);
   return absl::OkStatus();
-}
-
-// The revision that a plan of this digest and artifact has or will have.
-absl::StatusOr<int64_t> RevisionFor(Connection& c, const std::string& slug,
-                                    const std::string& plan_digest,
-                                    const Digest& artifact) {
-  Statement::Use use(c.statements.bottle_plan_get);
-  ASSIGN_OR_RETURN(const bool row, use.Bind(slug).Step());
-  if (!row) {
-    return BottleNotFoundError(slug);
-  }
-  // The first plan counts even when its digest is empty.
-  const int64_t revision = use.Int(0);
-  // To get an artifact, or to lose it for a while, changes no plan.
-  const bool other_artifact =
-      !artifact.empty() && !use.IsNull(2) && use.Text(2) != artifact.hex();
-  return revision == 0 || use.Text(1) != plan_digest || other_artifact
-             ? revision + 1
-             : revision;
 }
 
 absl::Status Expire(Connection& c, int64_t older_than_ms,
@@ -210,35 +228,14 @@ absl::Status Expire(Connection& c, int64_t older_than_ms,
 
 }  // namespace
 
-absl::StatusOr<PreparedBottle> Index::PrepareBottle(const BottleRecord& wanted,
-                                                    bool must_be_new,
-                                                    const ChooseLease& choose) {
+absl::StatusOr<PreparedBottle> Index::PrepareBottle(
+    const BottleRecord& wanted, bool must_be_new, const ChooseLease& choose,
+    const MakeStamp& make_stamp) {
   PreparedBottle prepared;
   RETURN_IF_ERROR(state_->Write([&](Connection& c) {
-    return Prepare(c, wanted, must_be_new, choose, prepared);
+    return Prepare(c, wanted, must_be_new, choose, make_stamp, prepared);
   }));
   return prepared;
-}
-
-absl::StatusOr<int64_t> Index::SavePlan(const std::string& slug,
-                                        const std::string& plan_digest,
-                                        const std::string& manifest_digest,
-                                        const Digest& artifact,
-                                        int64_t now_ms) {
-  int64_t revision = 0;
-  const absl::Status status = state_->Write([&](Connection& c) -> absl::Status {
-    ASSIGN_OR_RETURN(revision, RevisionFor(c, slug, plan_digest, artifact));
-    Statement::Use set(c.statements.bottle_plan_set);
-    set.Bind(revision).Bind(plan_digest).Bind(manifest_digest);
-    if (artifact.empty()) {
-      set.BindNull();
-    } else {
-      set.Bind(artifact.hex());
-    }
-    return set.Bind(now_ms).Bind(slug).Run();
-  });
-  RETURN_IF_ERROR(status);
-  return revision;
 }
 
 absl::StatusOr<std::optional<StoredBottle>> Index::FindBottle(

@@ -91,10 +91,12 @@ struct BottleRecord {
   // "bridge" or "loopback" when the caller chose; else the engine decides.
   std::string endpoint_mode;
 
-  // Of the last SavePlan(); 0 and empty before the first.
+  // Of the last plan. `planned_mode` is empty for one that is older than the
+  // column.
   int64_t plan_revision = 0;
   std::string plan_digest;
   std::string manifest_digest;
+  std::string planned_mode;
   Digest artifact;
 
   bool operator==(const BottleRecord&) const = default;
@@ -115,6 +117,14 @@ struct AddressLease {
   int64_t updated_ms = 0;
 
   bool operator==(const AddressLease&) const = default;
+};
+
+// What the index remembers of a plan.
+struct PlanStamp {
+  std::string digest;
+  std::string manifest_digest;
+  std::string endpoint_mode;  // "bridge" or "loopback"
+  Digest artifact;            // may be empty
 };
 
 struct PreparedBottle {

@@ -1,6 +1,5 @@
 #include "store/recovery.h"
 
-
 #include <cerrno>
 #include <cstdio>
 #include <string>

@@ -151,9 +151,14 @@ CREATE TABLE build(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// "bridge" or "loopback" of the last plan; '' before this column existed.
+constexpr char kPlannedMode[] =
+    "ALTER TABLE bottle ADD COLUMN planned_mode TEXT NOT NULL DEFAULT ''";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
+    {"2026-11-planned-mode", kPlannedMode},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

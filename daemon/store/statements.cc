@@ -25,7 +25,8 @@ constexpr std::string_view kBottle =
     "SELECT b.slug, b.agent, b.cwd, b.copy_cwd, b.home, b.started_ms, "
     "b.updated_ms, b.compose_project, b.backend, b.bottles, b.plan_revision, "
     "b.plan_digest, b.manifest_digest, b.artifact, b.source, b.endpoint_mode, "
-    "l.slug, l.subnet, l.prefix, l.loopback, l.state, l.updated_ms "
+    "b.planned_mode, l.slug, l.subnet, l.prefix, l.loopback, l.state, "
+    "l.updated_ms "
     "FROM bottle b LEFT JOIN address_lease l ON l.slug = b.slug ";
 
 constexpr std::string_view kOpen =
@@ -224,8 +225,8 @@ absl::Status PrepareBottles(Database& db, Statements& out) {
            "WHERE slug = ?"},
           {&S::bottle_plan_set,
            "UPDATE bottle SET plan_revision = ?, plan_digest = ?, "
-           "manifest_digest = ?, artifact = coalesce(?, artifact), "
-           "updated_ms = ? WHERE slug = ?"},
+           "manifest_digest = ?, planned_mode = ?, "
+           "artifact = coalesce(?, artifact) WHERE slug = ?"},
           {&S::bottle_delete, "DELETE FROM bottle WHERE slug = ?"},
           {&S::lease_put,
            "INSERT INTO address_lease(slug, subnet, prefix, loopback, state, "

@@ -24,7 +24,9 @@ std::string GitReason(const absl::StatusOr<T>& result) {
   return result.ok() ? "OK" : GetErrorDetail(result.status()).reason;
 }
 
-std::string ReasonOf(const std::string& yaml) { return GitReason(GitBottle(yaml)); }
+std::string ReasonOf(const std::string& yaml) {
+  return GitReason(GitBottle(yaml));
+}
 
 TEST(ParseBottleGit, ReadsRepos) {
   const auto bottle = GitBottle(
@@ -49,7 +51,8 @@ TEST(ParseBottleGit, ReadsRepos) {
 }
 
 std::string Url(const std::string& url) {
-  const auto bottle = GitBottle("git-gate: {repos: {a: {url: \"" + url + "\"}}}");
+  const auto bottle =
+      GitBottle("git-gate: {repos: {a: {url: \"" + url + "\"}}}");
   return bottle.ok() ? *bottle->repos[0].url : GitReason(bottle);
 }
 
@@ -169,10 +172,10 @@ void ExpectLegacyWarning(const std::vector<Warning>& warnings) {
 }
 
 TEST(LegacyGit, ReadsTheList) {
-  const auto bottle =
-      GitBottle(std::string("git:\n  - Name: app\n    Upstream: git@h:a/app.git\n"
-                         "    IdentityFile: ~/.ssh/k\n    KnownHostKey: ") +
-             kKey + "\n    ExtraHosts: {h: 10.0.0.1}\n");
+  const auto bottle = GitBottle(
+      std::string("git:\n  - Name: app\n    Upstream: git@h:a/app.git\n"
+                  "    IdentityFile: ~/.ssh/k\n    KnownHostKey: ") +
+      kKey + "\n    ExtraHosts: {h: 10.0.0.1}\n");
   ASSERT_TRUE(bottle.ok()) << bottle.status();
   ASSERT_EQ(bottle->repos.size(), 1u);
   EXPECT_EQ(bottle->repos[0].name, "app");
@@ -184,13 +187,13 @@ TEST(LegacyGit, ReadsTheList) {
 }
 
 TEST(LegacyGit, ReadsUserAndRemotes) {
-  const auto bottle =
-      GitBottle(std::string(
-                 "git:\n  user: { name: Dev }\n  remotes:\n"
-                 "    gitea.example.org:\n"
-                 "      Upstream: ssh://git@gitea.example.org:30009/d/bot.git\n"
-                 "      IdentityFile: /k\n      KnownHostKey: ") +
-             kKey);
+  const auto bottle = GitBottle(
+      std::string(
+          "git:\n  user: { name: Dev }\n  remotes:\n"
+          "    gitea.example.org:\n"
+          "      Upstream: ssh://git@gitea.example.org:30009/d/bot.git\n"
+          "      IdentityFile: /k\n      KnownHostKey: ") +
+      kKey);
   ASSERT_TRUE(bottle.ok()) << bottle.status();
   EXPECT_EQ(bottle->git_user.name, "Dev");
   ASSERT_EQ(bottle->repos.size(), 1u);

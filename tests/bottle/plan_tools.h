@@ -58,7 +58,7 @@ inline PlanInput MakePlanInput(const std::string& directory) {
 }
 
 inline PlanArtifact MakePlanArtifact() {
-  return {.digest = "sha256:" + std::string(64, 'b'),
+  return {.digest = Digest::FromHex(std::string(64, 'b')),
           .content_key = "sha256:" + std::string(64, 'c'),
           .path = "/cache/obj/bb/b.smolmachine",
           .size_bytes = 12345,

@@ -20,7 +20,7 @@ std::string Here(const std::string& name) {
 }
 
 v1::BuildSource MakeSource(const Options& options,
-                     const std::vector<std::string>& env_list = {}) {
+                           const std::vector<std::string>& env_list = {}) {
   const auto source =
       MakeBuildSource(options, MapEnv({{"HOME", "/home/me"}}), env_list);
   EXPECT_TRUE(source.ok()) << source.status();
@@ -67,9 +67,9 @@ TEST(BuildRequestTest, OnlyWhatBuildersReadIsSent) {
   options.build = "/c";
   options.build_args = {"A=1", "B=x=y", "FROM_ENV", "EMPTY="};
   options.secrets = {"id=s,env=SECRET_VAR"};
-  const v1::BuildSource source =
-      MakeSource(options, {"PATH=/bin", "DOCKER_CONFIG=/d", "AWS_SECRET=no",
-                     "FROM_ENV=v", "SECRET_VAR=w", "malformed", "A=other"});
+  const v1::BuildSource source = MakeSource(
+      options, {"PATH=/bin", "DOCKER_CONFIG=/d", "AWS_SECRET=no", "FROM_ENV=v",
+                "SECRET_VAR=w", "malformed", "A=other"});
   std::map<std::string, std::string> env(source.environment().begin(),
                                          source.environment().end());
   EXPECT_THAT(env, UnorderedElementsAre(Key("PATH"), Key("DOCKER_CONFIG"),

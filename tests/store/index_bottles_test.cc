@@ -67,6 +67,22 @@ absl::StatusOr<AddressLease> FirstFree(const std::optional<AddressLease>& own,
   }
 }
 
+// As Wanted() is stored, with its first plan.
+BottleRecord Stored(const std::string& slug) {
+  BottleRecord record = Wanted(slug);
+  record.plan_revision = 1;
+  record.plan_digest = "plan";
+  record.manifest_digest = "manifest";
+  record.planned_mode = "bridge";
+  return record;
+}
+
+absl::StatusOr<PlanStamp> Planned(const AddressLease&) {
+  return PlanStamp{.digest = "plan",
+                   .manifest_digest = "manifest",
+                   .endpoint_mode = "bridge"};
+}
+
 Index::ChooseLease Fixed(uint32_t number) {
   return [number](const auto&, auto) -> absl::StatusOr<AddressLease> {
     return Slot(number);
@@ -85,9 +101,22 @@ class IndexBottles : public ::testing::Test {
                          int64_t now_ms = 100,
                          const Index::ChooseLease& choose = FirstFree) {
     const auto prepared =
-        index().PrepareBottle(Wanted(slug, now_ms), is_new, choose);
+        index().PrepareBottle(Wanted(slug, now_ms), is_new, choose, Planned);
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     return prepared.ok() ? *prepared : PreparedBottle();
+  }
+  // The revision of a plan of bottle "a".
+  int64_t Save(const std::string& digest, const Digest& artifact = Digest()) {
+    const auto prepared = index().PrepareBottle(
+        Wanted("a"), false, FirstFree,
+        [&](const AddressLease&) -> absl::StatusOr<PlanStamp> {
+          return PlanStamp{.digest = digest,
+                           .manifest_digest = "m" + digest,
+                           .endpoint_mode = "loopback",
+                           .artifact = artifact};
+        });
+    EXPECT_TRUE(prepared.ok()) << prepared.status();
+    return prepared.ok() ? prepared->record.plan_revision : -1;
   }
   StoredBottle Get(const std::string& slug) {
     const auto bottle = index().FindBottle(slug);
@@ -110,14 +139,14 @@ class IndexBottles : public ::testing::Test {
 
 TEST_F(IndexBottles, ANewBottleIsStoredWithItsLease) {
   const PreparedBottle prepared = Prepare("a");
-  EXPECT_EQ(prepared.record, Wanted("a"));
+  EXPECT_EQ(prepared.record, Stored("a"));
   EXPECT_FALSE(prepared.lease_moved);
   AddressLease lease = Slot(0);
   lease.slug = "a";
   lease.updated_ms = 100;
   EXPECT_EQ(prepared.lease, lease);
   env_.Restart();
-  EXPECT_EQ(Get("a").record, Wanted("a"));
+  EXPECT_EQ(Get("a").record, Stored("a"));
   EXPECT_EQ(Get("a").lease, lease);
 }
 
@@ -125,33 +154,34 @@ TEST_F(IndexBottles, TextsComeBackByteForByte) {
   BottleRecord wanted = Wanted("a");
   wanted.cwd = std::string("/a'\";--\0\n\xff", 11);
   wanted.bottles = {"", "a\"b", "ü", "[]"};
-  const auto prepared = index().PrepareBottle(wanted, true, FirstFree);
+  const auto prepared = index().PrepareBottle(wanted, true, FirstFree, Planned);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
-  EXPECT_EQ(prepared->record, wanted);
+  EXPECT_EQ(prepared->record.cwd, wanted.cwd);
+  EXPECT_EQ(prepared->record.bottles, wanted.bottles);
   wanted.bottles = {"\xff"};
-  const auto broken = index().PrepareBottle(wanted, false, FirstFree);
+  const auto broken = index().PrepareBottle(wanted, false, FirstFree, Planned);
   ASSERT_TRUE(broken.ok()) << broken.status();
   EXPECT_THAT(broken->record.bottles, SizeIs(1));
 }
 
 TEST_F(IndexBottles, NewMeansNewAndOldMeansOld) {
-  EXPECT_TRUE(
-      HasReason(index().PrepareBottle(Wanted("a"), false, FirstFree).status(),
-                kBottleNotFound));
+  EXPECT_TRUE(HasReason(
+      index().PrepareBottle(Wanted("a"), false, FirstFree, Planned).status(),
+      kBottleNotFound));
   EXPECT_THAT(Slugs(), IsEmpty());
   Prepare("a");
   BottleRecord other = Wanted("a", 500);
   other.agent = "somebody else";
-  const auto again = index().PrepareBottle(other, true, FirstFree);
+  const auto again = index().PrepareBottle(other, true, FirstFree, Planned);
   EXPECT_TRUE(HasReason(again.status(), kBottleExists)) << again.status();
   EXPECT_EQ(again.status().code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(Get("a").record, Wanted("a"));
+  EXPECT_EQ(Get("a").record, Stored("a"));
 }
 
 TEST_F(IndexBottles, AnUpdateKeepsItsStartItsPlanAndItsLease) {
   Prepare("a");
   const Digest artifact = KeyOf(7);
-  ASSERT_TRUE(index().SavePlan("a", "plan", "manifest", artifact, 150).ok());
+  EXPECT_EQ(Save("plan", artifact), 1);
   ASSERT_TRUE(index().MarkLeasesActive({"a"}, 160).ok());
   BottleRecord wanted = Wanted("a", 200);
   wanted.agent = "new";
@@ -159,12 +189,14 @@ TEST_F(IndexBottles, AnUpdateKeepsItsStartItsPlanAndItsLease) {
   wanted.bottles = {};
   wanted.plan_revision = 99;
   wanted.plan_digest = "ignored";
-  const auto prepared = index().PrepareBottle(wanted, false, FirstFree);
+  const auto prepared =
+      index().PrepareBottle(wanted, false, FirstFree, Planned);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   wanted.started_ms = 100;
   wanted.plan_revision = 1;
   wanted.plan_digest = "plan";
   wanted.manifest_digest = "manifest";
+  wanted.planned_mode = "bridge";
   wanted.artifact = artifact;
   EXPECT_EQ(prepared->record, wanted);
   EXPECT_FALSE(prepared->lease_moved);
@@ -212,10 +244,12 @@ TEST_F(IndexBottles, AFailedChoiceChangesNothing) {
                                      auto) -> absl::StatusOr<AddressLease> {
     return MakeError(absl::StatusCode::kResourceExhausted, "FULL", "full", "");
   };
-  EXPECT_TRUE(HasReason(index().PrepareBottle(Wanted("b"), true, full).status(),
-                        "FULL"));
   EXPECT_TRUE(HasReason(
-      index().PrepareBottle(Wanted("a", 900), false, full).status(), "FULL"));
+      index().PrepareBottle(Wanted("b"), true, full, Planned).status(),
+      "FULL"));
+  EXPECT_TRUE(HasReason(
+      index().PrepareBottle(Wanted("a", 900), false, full, Planned).status(),
+      "FULL"));
   EXPECT_THAT(Slugs(), ElementsAre("a"));
   EXPECT_EQ(Get("a").record.updated_ms, 100);
   Prepare("b");
@@ -230,7 +264,8 @@ TEST_F(IndexBottles, TakenAddressesAreRefused) {
         Wanted("b"), true,
         [&](const auto&, auto) -> absl::StatusOr<AddressLease> {
           return taken;
-        });
+        },
+        Planned);
     EXPECT_TRUE(HasReason(refused.status(), kIndexError)) << refused.status();
   }
   EXPECT_THAT(Slugs(), ElementsAre("a"));
@@ -251,35 +286,51 @@ TEST_F(IndexBottles, HighAddressesSurvive) {
 }
 
 TEST_F(IndexBottles, RevisionsCountChangesOfThePlan) {
-  Prepare("a");
-  EXPECT_EQ(Get("a").record.plan_revision, 0);
-  const auto save = [&](const std::string& digest, int64_t now_ms) {
-    const auto revision =
-        index().SavePlan("a", digest, "m" + digest, Digest(), now_ms);
-    EXPECT_TRUE(revision.ok()) << revision.status();
-    return revision.value_or(-1);
-  };
-  EXPECT_EQ(save("", 1), 1);
-  EXPECT_EQ(save("", 2), 1);
-  EXPECT_EQ(save("x", 3), 2);
-  EXPECT_EQ(save("x", 4), 2);
-  EXPECT_EQ(save("y", 5), 3);
-  EXPECT_EQ(save("x", 6), 4);
-  EXPECT_EQ(Get("a").record.plan_revision, 4);
+  EXPECT_EQ(Prepare("a").record.plan_revision, 1);
+  EXPECT_EQ(Save("plan"), 1);
+  EXPECT_EQ(Save(""), 2);
+  EXPECT_EQ(Save(""), 2);
+  EXPECT_EQ(Save("x"), 3);
+  EXPECT_EQ(Save("plan"), 4);
+  EXPECT_EQ(Save("x"), 5);
+  EXPECT_EQ(Get("a").record.plan_revision, 5);
   EXPECT_EQ(Get("a").record.plan_digest, "x");
   EXPECT_EQ(Get("a").record.manifest_digest, "mx");
-  EXPECT_EQ(Get("a").record.updated_ms, 6);
+  EXPECT_EQ(Get("a").record.planned_mode, "loopback");
   EXPECT_TRUE(Get("a").record.artifact.empty());
   // The first artifact makes no new revision, nor does its absence, for which
   // the last one is kept; another one does.
-  EXPECT_EQ(*index().SavePlan("a", "x", "mx", KeyOf(1), 7), 4);
+  EXPECT_EQ(Save("x", KeyOf(1)), 5);
   EXPECT_EQ(Get("a").record.artifact, KeyOf(1));
-  EXPECT_EQ(save("x", 8), 4);
+  EXPECT_EQ(Save("x"), 5);
   EXPECT_EQ(Get("a").record.artifact, KeyOf(1));
-  EXPECT_EQ(*index().SavePlan("a", "x", "mx", KeyOf(2), 9), 5);
+  EXPECT_EQ(Save("x", KeyOf(2)), 6);
   EXPECT_EQ(Get("a").record.artifact, KeyOf(2));
-  EXPECT_TRUE(HasReason(index().SavePlan("b", "x", "m", Digest(), 10).status(),
-                        kBottleNotFound));
+}
+
+TEST_F(IndexBottles, TheFirstPlanCountsThoughItsDigestIsEmpty) {
+  const auto prepared =
+      index().PrepareBottle(Wanted("a"), true, FirstFree,
+                            [](const AddressLease&) { return PlanStamp(); });
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->record.plan_revision, 1);
+}
+
+TEST_F(IndexBottles, APlanSeesItsAddressesAndMayFail) {
+  Prepare("b");
+  AddressLease seen;
+  const auto refused = index().PrepareBottle(
+      Wanted("a"), true, FirstFree,
+      [&](const AddressLease& lease) -> absl::StatusOr<PlanStamp> {
+        seen = lease;
+        return MakeError(absl::StatusCode::kInternal, "UNRENDERABLE", "no", "");
+      });
+  EXPECT_EQ(seen.slug, "a");
+  EXPECT_EQ(seen.subnet, Slot(1).subnet);
+  EXPECT_TRUE(HasReason(refused.status(), "UNRENDERABLE")) << refused.status();
+  // Neither the bottle nor its addresses stay.
+  EXPECT_THAT(Slugs(), ElementsAre("b"));
+  EXPECT_EQ(Prepare("c").lease.subnet, Slot(1).subnet);
 }
 
 TEST_F(IndexBottles, ListsTheLastStartedFirst) {
@@ -340,7 +391,7 @@ TEST_F(IndexBottles, ManyThreadsGetDistinctAddresses) {
     threads.emplace_back([&] {
       for (int n = next++; n < kBottles; n = next++) {
         failures += index().PrepareBottle(Wanted(fmt::format("s-{}", n)), true,
-                                          FirstFree)
+                                          FirstFree, Planned)
                             .ok()
                         ? 0
                         : 1;
@@ -371,7 +422,8 @@ TEST_F(IndexBottles, OneOfManyCreatesABottle) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 16; ++i) {
     threads.emplace_back([&] {
-      const auto prepared = index().PrepareBottle(Wanted("a"), true, FirstFree);
+      const auto prepared =
+          index().PrepareBottle(Wanted("a"), true, FirstFree, Planned);
       made += prepared.ok() ? 1 : 0;
       existed +=
           !prepared.ok() && HasReason(prepared.status(), kBottleExists) ? 1 : 0;

@@ -45,7 +45,8 @@ TEST_F(SchemaTest, MakesTheTables) {
   EXPECT_THAT(Column("PRAGMA user_version"),
               ElementsAre(std::to_string(Migrations().size())));
   EXPECT_THAT(Column("SELECT name FROM migration"),
-              ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles"));
+              ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
+                          "2026-11-planned-mode"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
@@ -142,12 +143,23 @@ TEST_F(SchemaTest, AnIndexFromBeforeTheBottlesKeepsWhatItHas) {
   EXPECT_THAT(Column("SELECT count(*) FROM bottle"), ElementsAre("0"));
 }
 
+TEST_F(SchemaTest, ABottleFromBeforeThePlannedModeHasNone) {
+  ASSERT_TRUE(Migrate(*db_, Migrations().first(2)).ok());
+  ASSERT_TRUE(db_->Execute("INSERT INTO bottle VALUES('a','x','/',0,'/',1,1,"
+                           "'p','b','[]',0,'','',NULL,'{}','s')")
+                  .ok());
+  Open();
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("SELECT planned_mode FROM bottle"), ElementsAre(""));
+}
+
 TEST_F(SchemaTest, TheDatabaseItselfAllowsNoAddressTwice) {
   ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
   for (const char* slug : {"a", "b", "c"}) {
     ASSERT_TRUE(
-        db_->Execute("INSERT INTO bottle VALUES('" + std::string(slug) +
-                     "','x','/',0,'/',1,1,'p','b','[]',0,'','',NULL,'{}','s')")
+        db_->Execute(
+               "INSERT INTO bottle VALUES('" + std::string(slug) +
+               "','x','/',0,'/',1,1,'p','b','[]',0,'','',NULL,'{}','s','')")
             .ok());
   }
   const auto insert = [&](const std::string& values) {
