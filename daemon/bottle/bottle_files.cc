@@ -29,6 +29,18 @@ bool SameContent(const fs::path& path, std::string_view content) {
          S_ISREG(info.st_mode) && (info.st_mode & 07777) == 0600;
 }
 
+// A directory in one that is private: what EnsurePrivateDir() checks beyond
+// this needs another user's access to it.
+absl::Status EnsureSubdirectory(const fs::path& path) {
+  struct stat info = {};
+  if ((::mkdir(path.c_str(), kDirMode) == 0 || errno == EEXIST) &&
+      ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
+      (info.st_mode & 07777) == kDirMode) {
+    return absl::OkStatus();
+  }
+  return EnsurePrivateDir(path, kDirMode);
+}
+
 class Writer {
  public:
   Writer(fs::path dir, const std::vector<std::string>& directories)
@@ -44,9 +56,12 @@ class Writer {
       AddParents(dir_ / directory / "x", wanted);
     }
     fresh_ = !PathExists(dir_);
+    RETURN_IF_ERROR(EnsurePrivateDir(dir_, kDirMode));
     // A set is in order: parents come first.
     for (const fs::path& directory : wanted) {
-      RETURN_IF_ERROR(EnsurePrivateDir(directory, kDirMode));
+      if (directory != dir_) {
+        RETURN_IF_ERROR(EnsureSubdirectory(directory));
+      }
     }
     all_directories_ = std::move(wanted);
     return absl::OkStatus();

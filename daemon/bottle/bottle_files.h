@@ -34,6 +34,8 @@ struct BottleFile {
   std::string content;
   // Where the bundle's container sees it; may be empty.
   std::string target;
+  // Of the content, 64 hexadecimal digits. Only plans need it.
+  std::string sha256 = {};
 };
 
 // Makes `dir` hold exactly `files` and plan.json, and the (0700) `directories`,

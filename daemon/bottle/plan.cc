@@ -11,10 +11,6 @@
 namespace bottled {
 namespace {
 
-constexpr std::string_view kPromptFile = "agent/prompt.txt";
-constexpr std::string_view kComposeFile = "compose.yaml";
-constexpr std::string_view kMetadataFile = "metadata.json";
-
 // Takes a gate's output into the plan: its paths become relative to the
 // bottle's directory, its writable directories become mounts.
 void AddGate(const RenderedGate& gate, Plan& plan) {
@@ -86,6 +82,9 @@ absl::StatusOr<Plan> MakePlan(PlanInput input) {
   plan.files.push_back({.path = std::string(kMetadataFile),
                         .content = MetadataJson(input),
                         .target = ""});
+  for (BottleFile& file : plan.files) {
+    file.sha256 = Sha256Of(file.content).hex();
+  }
   plan.manifest = std::move(input.manifest);
   return plan;
 }

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bottle/addresses.h"
@@ -20,9 +21,15 @@
 #include "bottle/manifest.h"
 #include "bottle/warning.h"
 #include "image/digest.h"
+#include "nlohmann/json_fwd.hpp"
 #include "store/records.h"
 
 namespace bottled {
+
+// Beside plan.json (bottle_files.h), relative to the bottle's directory.
+inline constexpr std::string_view kPromptFile = "agent/prompt.txt";
+inline constexpr std::string_view kComposeFile = "compose.yaml";
+inline constexpr std::string_view kMetadataFile = "metadata.json";
 
 // Older smolvm drops the allow list of `machine create --from` silently.
 inline constexpr std::string_view kMinSmolvm = "1.8.0";
@@ -92,8 +99,12 @@ std::string PlanDigest(const Plan& plan);
 // --secret-env) is used.
 std::vector<std::string> SmolvmArgv(const Plan& plan);
 
-// The whole text of plan.json, indented, with a newline at its end. Fields have
-// the names of bottled.v1.Plan.
+// The content of plan.json. Fields have the names of bottled.v1.Plan, and are
+// in the order in which a reader wants them.
+nlohmann::ordered_json PlanDocument(const Plan& plan);
+
+// Its whole text, indented, with a newline at its end. What is not UTF-8 in a
+// name becomes U+FFFD.
 std::string PlanJson(const Plan& plan);
 
 }  // namespace bottled

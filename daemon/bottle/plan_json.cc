@@ -11,7 +11,11 @@ namespace {
 // Keeps the order in which a reader wants the fields.
 using Json = nlohmann::ordered_json;
 
-constexpr int kIndent = 2;
+// A name of a file may hold any byte.
+std::string Text(const Json& json, int indent) {
+  return json.dump(indent, ' ', /*ensure_ascii=*/false,
+                   Json::error_handler_t::replace);
+}
 
 std::string OriginText(const Origin& origin) {
   return origin.line > 0 ? fmt::format("{}:{}", origin.file, origin.line)
@@ -74,7 +78,7 @@ Json FilesJson(const Plan& plan) {
   Json files = Json::array();
   for (const BottleFile& file : plan.files) {
     files.push_back({{"path", (plan.directory / file.path).native()},
-                     {"sha256", Sha256Of(file.content).hex()},
+                     {"sha256", file.sha256},
                      {"mode", "0600"},
                      {"target", file.target}});
   }
@@ -118,7 +122,9 @@ Json PolicyJson(const BottleSpec& bottle) {
           {"merged_from", bottle.files}};
 }
 
-Json ToJson(const Plan& plan) {
+}  // namespace
+
+Json PlanDocument(const Plan& plan) {
   const Identity& identity = plan.identity;
   Json gates = Json::array();
   for (const PlanGate& gate : plan.gates) {
@@ -147,38 +153,31 @@ Json ToJson(const Plan& plan) {
   out["verify"] = VerifyJson(plan);
   out["gates"] = std::move(gates);
   out["files"] = FilesJson(plan);
-  out["prompt_file"] = (plan.directory / "agent/prompt.txt").native();
-  out["compose_file"] = (plan.directory / "compose.yaml").native();
-  out["metadata_file"] = (plan.directory / "metadata.json").native();
+  out["prompt_file"] = (plan.directory / kPromptFile).native();
+  out["compose_file"] = (plan.directory / kComposeFile).native();
+  out["metadata_file"] = (plan.directory / kMetadataFile).native();
   out["plan_file"] = (plan.directory / kPlanFile).native();
   out["policy"] = PolicyJson(plan.manifest.bottle);
   out["warnings"] = WarningsJson(plan.warnings);
   return out;
 }
 
-std::string Text(const Json& json) {
-  // A name of a file may hold any byte.
-  return json.dump(kIndent, ' ', /*ensure_ascii=*/false,
-                   Json::error_handler_t::replace) +
-         "\n";
-}
-
-}  // namespace
-
 std::string PlanDigest(const Plan& plan) {
-  Plan same = plan;
-  same.revision = 0;
-  same.artifact.reset();
-  same.warnings.clear();
-  same.addresses.docker_checked = false;
-  Json json = ToJson(same);
-  // Where a line moved to in its file is no change; the manifest's digest says
-  // what is one.
-  json.erase("policy");
-  return Sha256Of(Text(json)).hex();
+  Json json = PlanDocument(plan);
+  // The command says nothing that other fields do not. Where a line moved to in
+  // its file is no change; the manifest's digest says what is one.
+  for (const char* field :
+       {"revision", "artifact", "smolvm_argv", "warnings", "policy"}) {
+    json.erase(field);
+  }
+  json["verify"]["labels"].erase("bottled.plan");
+  json["addresses"].erase("docker_checked");
+  return Sha256Of(Text(json, -1)).hex();
 }
 
-std::string PlanJson(const Plan& plan) { return Text(ToJson(plan)); }
+std::string PlanJson(const Plan& plan) {
+  return Text(PlanDocument(plan), 2) + "\n";
+}
 
 std::string MetadataJson(const PlanInput& input) {
   const Json out = {{"identity", input.identity.slug},
@@ -189,7 +188,7 @@ std::string MetadataJson(const PlanInput& input) {
                     {"compose_project", input.identity.compose_project},
                     {"backend", kBackend},
                     {"bottles", input.manifest.bottle.names}};
-  return Text(out);
+  return Text(out, 2) + "\n";
 }
 
 }  // namespace bottled

@@ -1,9 +1,11 @@
 // CallCancel: a CancelToken that is cancelled when a synchronous call's client
-// goes away. gRPC tells a sync handler only on request, so a thread asks.
+// goes away. gRPC tells a sync handler only on request, so one thread asks for
+// all calls.
 
 #ifndef BOTTLED_RPC_CALL_CANCEL_H_
 #define BOTTLED_RPC_CALL_CANCEL_H_
 
+#include <list>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -13,25 +15,50 @@
 
 namespace bottled {
 
-// For calls that may take long; costs a thread while it lives.
+class CallCancel;
+
+// Thread-safe. Outlives its calls.
+class CallWatcher {
+ public:
+  CallWatcher();
+  ~CallWatcher();
+  CallWatcher(const CallWatcher&) = delete;
+  CallWatcher& operator=(const CallWatcher&) = delete;
+
+ private:
+  friend class CallCancel;
+  using Calls = std::list<CallCancel*>;
+
+  Calls::iterator Add(CallCancel* call);
+  void Remove(Calls::iterator at);
+  void Run();
+
+  Mutex mu_;
+  CondVar changed_;
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+  Calls calls_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+// For calls that may take long. The client's going away is noticed within 50
+// ms.
 class CallCancel {
  public:
-  explicit CallCancel(grpc::ServerContext* context);
-  ~CallCancel();
+  CallCancel(CallWatcher& watcher, grpc::ServerContext* context)
+      : watcher_(watcher), context_(context), at_(watcher.Add(this)) {}
+  ~CallCancel() { watcher_.Remove(at_); }
   CallCancel(const CallCancel&) = delete;
   CallCancel& operator=(const CallCancel&) = delete;
 
   CancelToken token() const { return source_.token(); }
 
  private:
-  void Run();
+  friend class CallWatcher;
 
+  CallWatcher& watcher_;
   grpc::ServerContext* const context_;
   CancelSource source_;
-  Mutex mu_;
-  CondVar changed_;
-  bool done_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  const CallWatcher::Calls::iterator at_;
 };
 
 }  // namespace bottled

@@ -6,7 +6,6 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "bottle/addresses.h"
-#include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/time_util.h"
 #include "rpc/convert_source.h"
 #include "rpc/errors.h"
@@ -46,19 +45,6 @@ absl::StatusOr<std::optional<EndpointMode>> ModeFromProto(
 }
 
 }  // namespace
-
-absl::StatusOr<v1::Plan> PlanFromJson(const std::string& plan_json) {
-  v1::Plan plan;
-  // What a newer release wrote and this one does not know is left out.
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  const auto status =
-      google::protobuf::util::JsonStringToMessage(plan_json, &plan, options);
-  if (!status.ok()) {
-    return PlanDamaged(status.ToString());
-  }
-  return plan;
-}
 
 v1::Bottle ToProto(const BottleView& view) {
   const BottleRecord& record = view.record;

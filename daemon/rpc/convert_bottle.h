@@ -14,10 +14,6 @@
 
 namespace bottled {
 
-// The text of a plan.json as a message: its fields have the same names. Reason
-// PLAN_DAMAGED when it is none.
-absl::StatusOr<v1::Plan> PlanFromJson(const std::string& plan_json);
-
 v1::Bottle ToProto(const BottleView& view);
 v1::Finding ToProto(const Finding& finding);
 

@@ -131,7 +131,7 @@ grpc::Status BottledService::UploadArchive(
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<UploadWriter> writer,
                      deps_.uploads.Take(request.upload_id()));
-    const CallCancel cancel(context);
+    const CallCancel cancel(call_watcher_, context);
     int64_t received = 0;
     do {
       ASSIGN_OR_RETURN(const bool wanted,
@@ -256,7 +256,7 @@ grpc::Status BottledService::VerifyArtifacts(
     }
     const VerifyDepth depth =
         request->deep() ? VerifyDepth::kDeep : VerifyDepth::kChecksums;
-    const CallCancel cancel(context);
+    const CallCancel cancel(call_watcher_, context);
     for (const std::string& digest : digests) {
       ASSIGN_OR_RETURN(const PackService::Verified verified,
                        deps_.packs.Verify(digest, depth, cancel.token()));

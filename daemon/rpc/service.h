@@ -21,6 +21,7 @@
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
 #include "platform/places.h"
+#include "rpc/call_cancel.h"
 #include "rpc/watch_hub.h"
 #include "store/index.h"
 #include "store/objects.h"
@@ -132,6 +133,7 @@ class BottledService
 
   // Self-synchronised.
   WatchHub watch_hub_;
+  CallWatcher call_watcher_;
 };
 
 }  // namespace bottled

@@ -7,6 +7,7 @@
 #include "rpc/call_cancel.h"
 #include "rpc/convert.h"
 #include "rpc/convert_bottle.h"
+#include "rpc/convert_plan.h"
 #include "rpc/convert_source.h"
 #include "rpc/errors.h"
 #include "rpc/events_reactor.h"
@@ -17,11 +18,6 @@ namespace bottled {
 namespace {
 
 constexpr size_t kMaxSearchPathBytes = 64 * 1024;
-
-absl::Status SetPlan(const Plan& plan, v1::Plan* message) {
-  ASSIGN_OR_RETURN(*message, PlanFromJson(PlanJson(plan)));
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -36,13 +32,14 @@ grpc::Status BottledService::Resolve(grpc::ServerContext* context,
     }
     ASSIGN_OR_RETURN(BottleDraft draft, deps_.bottles.Draft(query));
     draft.artifact = request->artifact();
-    const CallCancel cancel(context);
+    const CallCancel cancel(call_watcher_, context);
     ASSIGN_OR_RETURN(
         const Plan plan,
         request->dry_run()
             ? deps_.bottles.Preview(std::move(draft), cancel.token())
             : deps_.bottles.Commit(std::move(draft), cancel.token()));
-    return SetPlan(plan, response->mutable_plan());
+    *response->mutable_plan() = ToProto(plan);
+    return absl::OkStatus();
   };
   return ToGrpcStatus(context, resolve());
 }
@@ -53,10 +50,10 @@ grpc::Status BottledService::Prepare(grpc::ServerContext* context,
   const auto prepare = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const PrepareSpec spec,
                      FromProto(*request, info_.default_engine));
-    const CallCancel cancel(context);
+    const CallCancel cancel(call_watcher_, context);
     ASSIGN_OR_RETURN(const Prepared prepared,
                      deps_.prepares.Prepare(spec, cancel.token()));
-    RETURN_IF_ERROR(SetPlan(prepared.plan, response->mutable_plan()));
+    *response->mutable_plan() = ToProto(prepared.plan);
     if (prepared.job.has_value()) {
       *response->mutable_job() =
           ToProto(prepared.job->job->Snapshot(), deps_.objects);
@@ -115,11 +112,12 @@ grpc::Status BottledService::ReportConflict(
     ASSIGN_OR_RETURN(const std::optional<EngineEndpoint> engine,
                      OptionalEngine(request->has_engine(), request->engine(),
                                     info_.default_engine));
-    const CallCancel cancel(context);
+    const CallCancel cancel(call_watcher_, context);
     ASSIGN_OR_RETURN(const Plan plan, deps_.bottles.ReportConflict(
                                           request->slug(), request->subnet(),
                                           engine, cancel.token()));
-    return SetPlan(plan, response->mutable_plan());
+    *response->mutable_plan() = ToProto(plan);
+    return absl::OkStatus();
   };
   return ToGrpcStatus(context, report());
 }
@@ -134,7 +132,7 @@ grpc::Status BottledService::Diagnose(grpc::ServerContext* context,
       engine = EndpointFromProto(request->engine());
     }
     RETURN_IF_ERROR(engine.status());
-    const CallCancel cancel(context);
+    const CallCancel cancel(call_watcher_, context);
     for (const Finding& finding :
          deps_.preflight.Diagnose(*engine, request->path(), cancel.token())) {
       *response->add_findings() = ToProto(finding);

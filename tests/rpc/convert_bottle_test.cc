@@ -1,38 +1,10 @@
 #include "rpc/convert_bottle.h"
 
 #include "base/error.h"
-#include "bottle/plan_tools.h"
-#include "google/protobuf/util/json_util.h"
 #include "gtest/gtest.h"
 
 namespace bottled {
 namespace {
-
-TEST(PlanFromJson, EveryFieldOfThePlanIsOneOfTheMessage) {
-  PlanInput input = MakePlanInput("/state/bottles/researcher-x1y2z");
-  input.artifact = MakePlanArtifact();
-  const Plan plan = MakePlan(std::move(input)).value();
-  v1::Plan strict;
-  // Without options an unknown field is an error.
-  ASSERT_TRUE(
-      google::protobuf::util::JsonStringToMessage(PlanJson(plan), &strict)
-          .ok());
-  const v1::Plan message = PlanFromJson(PlanJson(plan)).value();
-  EXPECT_EQ(message.slug(), "researcher-x1y2z");
-  EXPECT_EQ(message.artifact().size_bytes(), 12345);
-  EXPECT_EQ(message.verify().labels().at("bottled.slug"), "researcher-x1y2z");
-  EXPECT_EQ(message.gates_size(), 4);
-  EXPECT_EQ(message.policy().hosts(0).host(), "api.example.com");
-  EXPECT_EQ(message.smolvm_argv_size(),
-            static_cast<int>(SmolvmArgv(plan).size()));
-}
-
-TEST(PlanFromJson, ToleratesNewerFilesAndRefusesOthers) {
-  EXPECT_TRUE(PlanFromJson(R"({"slug":"a","of_the_future":1})").ok());
-  for (const char* damaged : {"", "[]", "{\"slug\":", "\x00\x00"}) {
-    EXPECT_TRUE(HasReason(PlanFromJson(damaged).status(), "PLAN_DAMAGED"));
-  }
-}
 
 TEST(BottleQueryFromProto, TakesTheDefaultEngineIfThereIsOne) {
   v1::BottleRequest request;

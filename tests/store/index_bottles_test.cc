@@ -1,141 +1,19 @@
-#include <atomic>
 #include <optional>
-#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
-#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "platform/temp_dir.h"
+#include "store/bottle_fixture.h"
 #include "store/errors.h"
-#include "store/index.h"
-#include "store/store_env.h"
 
-namespace bottled {
+namespace bottled::testing {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::KeyOf;
 using ::testing::SizeIs;
-using testing::StoreEnv;
-
-constexpr uint32_t kPool = 0xac10c000;
-
-BottleRecord Wanted(const std::string& slug, int64_t now_ms = 100) {
-  BottleRecord record;
-  record.slug = slug;
-  record.agent = "agent " + slug;
-  record.cwd = "/work/x";
-  record.copy_cwd = true;
-  record.home = "/home/x";
-  record.started_ms = now_ms;
-  record.updated_ms = now_ms;
-  record.compose_project = "claude-bottle-" + slug;
-  record.backend = "smolmachines";
-  record.bottles = {"base", "dev"};
-  record.source = R"({"image":"a:1"})";
-  record.endpoint_mode = "bridge";
-  return record;
-}
-
-AddressLease Slot(uint32_t number) {
-  AddressLease lease;
-  lease.subnet = kPool + number * 16;
-  lease.prefix = 28;
-  lease.loopback = 0x7f500001 + number;
-  return lease;
-}
-
-// Keeps what is there, else takes the lowest free slot.
-absl::StatusOr<AddressLease> FirstFree(const std::optional<AddressLease>& own,
-                                       std::span<const AddressLease> others) {
-  if (own.has_value()) {
-    return *own;
-  }
-  std::set<uint32_t> taken;
-  for (const AddressLease& other : others) {
-    taken.insert(other.subnet);
-  }
-  for (uint32_t number = 0;; ++number) {
-    if (!taken.contains(Slot(number).subnet)) {
-      return Slot(number);
-    }
-  }
-}
-
-// As Wanted() is stored, with its first plan.
-BottleRecord Stored(const std::string& slug) {
-  BottleRecord record = Wanted(slug);
-  record.plan_revision = 1;
-  record.plan_digest = "plan";
-  record.manifest_digest = "manifest";
-  record.planned_mode = "bridge";
-  return record;
-}
-
-absl::StatusOr<PlanStamp> Planned(const AddressLease&) {
-  return PlanStamp{.digest = "plan",
-                   .manifest_digest = "manifest",
-                   .endpoint_mode = "bridge"};
-}
-
-Index::ChooseLease Fixed(uint32_t number) {
-  return [number](const auto&, auto) -> absl::StatusOr<AddressLease> {
-    return Slot(number);
-  };
-}
-
-class IndexBottles : public ::testing::Test {
- protected:
-  IndexBottles() : env_(dir_.path()) {
-    const absl::Status status = env_.Start();
-    EXPECT_TRUE(status.ok()) << status;
-  }
-
-  Index& index() { return env_.index(); }
-  PreparedBottle Prepare(const std::string& slug, bool is_new = true,
-                         int64_t now_ms = 100,
-                         const Index::ChooseLease& choose = FirstFree) {
-    const auto prepared =
-        index().PrepareBottle(Wanted(slug, now_ms), is_new, choose, Planned);
-    EXPECT_TRUE(prepared.ok()) << prepared.status();
-    return prepared.ok() ? *prepared : PreparedBottle();
-  }
-  // The revision of a plan of bottle "a".
-  int64_t Save(const std::string& digest, const Digest& artifact = Digest()) {
-    const auto prepared = index().PrepareBottle(
-        Wanted("a"), false, FirstFree,
-        [&](const AddressLease&) -> absl::StatusOr<PlanStamp> {
-          return PlanStamp{.digest = digest,
-                           .manifest_digest = "m" + digest,
-                           .endpoint_mode = "loopback",
-                           .artifact = artifact};
-        });
-    EXPECT_TRUE(prepared.ok()) << prepared.status();
-    return prepared.ok() ? prepared->record.plan_revision : -1;
-  }
-  StoredBottle Get(const std::string& slug) {
-    const auto bottle = index().FindBottle(slug);
-    EXPECT_TRUE(bottle.ok() && bottle->has_value()) << slug;
-    return bottle.ok() && bottle->has_value() ? **bottle : StoredBottle();
-  }
-  std::vector<std::string> Slugs() {
-    std::vector<std::string> slugs;
-    const auto bottles = index().ListBottles();
-    EXPECT_TRUE(bottles.ok()) << bottles.status();
-    for (const StoredBottle& bottle : *bottles) {
-      slugs.push_back(bottle.record.slug);
-    }
-    return slugs;
-  }
-
-  const TempDir dir_;
-  StoreEnv env_;
-};
 
 TEST_F(IndexBottles, ANewBottleIsStoredWithItsLease) {
   const PreparedBottle prepared = Prepare("a");
@@ -353,88 +231,5 @@ TEST_F(IndexBottles, RemovingFreesTheAddresses) {
   EXPECT_EQ(Prepare("c").lease.subnet, Slot(0).subnet);
 }
 
-TEST_F(IndexBottles, ReservedLeasesExpireAndActiveOnesDoNot) {
-  Prepare("c", true, 100);
-  Prepare("a", true, 100);
-  Prepare("b", true, 100);
-  Prepare("d", true, 200);
-  ASSERT_TRUE(index().MarkLeasesActive({"b", "nobody"}, 100).ok());
-  EXPECT_EQ(Get("b").lease->state, LeaseState::kActive);
-  const auto none = index().ExpireLeases(100);
-  ASSERT_TRUE(none.ok()) << none.status();
-  EXPECT_THAT(*none, IsEmpty());
-  const auto expired = index().ExpireLeases(200);
-  ASSERT_TRUE(expired.ok()) << expired.status();
-  EXPECT_THAT(*expired, ElementsAre("a", "c"));
-  EXPECT_FALSE(Get("a").lease.has_value());
-  EXPECT_TRUE(Get("b").lease.has_value());
-  EXPECT_TRUE(Get("d").lease.has_value());
-  // A resumed bottle gets a new one, which is not a move.
-  const PreparedBottle again = Prepare("a", false, 300);
-  EXPECT_FALSE(again.lease_moved);
-  EXPECT_EQ(again.lease.subnet, Slot(0).subnet);
-}
-
-TEST_F(IndexBottles, ADisplacedLeaseStartsItsTimeAnew) {
-  Prepare("a", true, 100);
-  Prepare("a", false, 500);
-  EXPECT_THAT(*index().ExpireLeases(400), IsEmpty());
-}
-
-TEST_F(IndexBottles, ManyThreadsGetDistinctAddresses) {
-  constexpr int kThreads = 16;
-  constexpr int kBottles = 1000;
-  std::atomic<int> next = 0;
-  std::atomic<int> failures = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&] {
-      for (int n = next++; n < kBottles; n = next++) {
-        failures += index().PrepareBottle(Wanted(fmt::format("s-{}", n)), true,
-                                          FirstFree, Planned)
-                            .ok()
-                        ? 0
-                        : 1;
-      }
-    });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  EXPECT_EQ(failures, 0);
-  const auto bottles = index().ListBottles();
-  ASSERT_TRUE(bottles.ok()) << bottles.status();
-  EXPECT_THAT(*bottles, SizeIs(kBottles));
-  std::set<uint32_t> subnets;
-  std::set<uint32_t> loopbacks;
-  for (const StoredBottle& bottle : *bottles) {
-    ASSERT_TRUE(bottle.lease.has_value()) << bottle.record.slug;
-    subnets.insert(bottle.lease->subnet);
-    loopbacks.insert(bottle.lease->loopback);
-  }
-  EXPECT_THAT(subnets, SizeIs(kBottles));
-  EXPECT_THAT(loopbacks, SizeIs(kBottles));
-}
-
-TEST_F(IndexBottles, OneOfManyCreatesABottle) {
-  std::atomic<int> made = 0;
-  std::atomic<int> existed = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 16; ++i) {
-    threads.emplace_back([&] {
-      const auto prepared =
-          index().PrepareBottle(Wanted("a"), true, FirstFree, Planned);
-      made += prepared.ok() ? 1 : 0;
-      existed +=
-          !prepared.ok() && HasReason(prepared.status(), kBottleExists) ? 1 : 0;
-    });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  EXPECT_EQ(made, 1);
-  EXPECT_EQ(existed, 15);
-}
-
 }  // namespace
-}  // namespace bottled
+}  // namespace bottled::testing
