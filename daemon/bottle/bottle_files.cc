@@ -1,5 +1,6 @@
 #include "bottle/bottle_files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,9 +9,9 @@
 #include <set>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "platform/fd.h"
 #include "platform/file.h"
 #include "platform/temporary.h"
 
@@ -19,14 +20,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxFileBytes = size_t{4} << 20;
 constexpr mode_t kDirMode = 0700;
+constexpr mode_t kFileMode = 0600;
 
-bool SameContent(const fs::path& path, std::string_view content) {
-  const absl::StatusOr<std::string> now = ReadSmallFile(path, kMaxFileBytes);
+// Whether `path` is a file, not a link, of this content that only its owner may
+// read and write.
+bool HasContent(const fs::path& path, std::string_view content) {
+  const Fd fd(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info = {};
-  return now.ok() && *now == content && ::lstat(path.c_str(), &info) == 0 &&
-         S_ISREG(info.st_mode) && (info.st_mode & 07777) == 0600;
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0 ||
+      info.st_mode != (S_IFREG | kFileMode) ||
+      info.st_size != static_cast<off_t>(content.size())) {
+    return false;
+  }
+  std::string now(content.size(), '\0');
+  return PreadAll(fd.get(), now, 0).ok() && now == content;
 }
 
 // A directory in one that is private: what EnsurePrivateDir() checks beyond
@@ -68,20 +77,28 @@ class Writer {
   }
 
   absl::Status Put(const fs::path& path, std::string_view content) {
-    if (!fresh_ && SameContent(path, content)) {
+    // Nobody looks into a new directory before plan.json is there.
+    if (fresh_) {
+      return Write(
+          Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                    kFileMode)),
+          path, content);
+    }
+    return PutWhole(path, content);
+  }
+
+  // The same, for those who read the file already, or wait for it.
+  absl::Status PutWhole(const fs::path& path, std::string_view content) {
+    if (HasContent(path, content)) {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(Temporary temporary, CreateTemporary(path.parent_path()));
-    auto unlink = absl::MakeCleanup([&] { ::unlink(temporary.path.c_str()); });
-    if (absl::Status status = WriteAll(temporary.fd.get(), content);
-        !status.ok()) {
-      return Annotate(status, path.native());
-    }
+    RETURN_IF_ERROR(Write(std::move(temporary.fd), temporary.path, content));
     if (::rename(temporary.path.c_str(), path.c_str()) != 0) {
       const int error = errno;
+      ::unlink(temporary.path.c_str());
       return ErrnoError(error, "replace " + path.native());
     }
-    std::move(unlink).Cancel();
     return absl::OkStatus();
   }
 
@@ -98,6 +115,20 @@ class Writer {
   }
 
  private:
+  // Into a file that was made just now; removes it again after an error.
+  static absl::Status Write(Fd fd, const fs::path& path,
+                            std::string_view content) {
+    if (!fd.valid()) {
+      const int error = errno;
+      return ErrnoError(error, "create " + path.native());
+    }
+    if (absl::Status status = WriteAll(fd.get(), content); !status.ok()) {
+      ::unlink(path.c_str());
+      return Annotate(status, path.native());
+    }
+    return absl::OkStatus();
+  }
+
   void AddParents(const fs::path& path, std::set<fs::path>& out) const {
     for (fs::path at = path.parent_path(); at != dir_ && at.has_relative_path();
          at = at.parent_path()) {
@@ -141,7 +172,7 @@ absl::Status WriteBottleFiles(const fs::path& dir,
   for (const BottleFile& file : files) {
     RETURN_IF_ERROR(writer.Put(dir / file.path, file.content));
   }
-  RETURN_IF_ERROR(writer.Put(dir / kPlanFile, plan_json));
+  RETURN_IF_ERROR(writer.PutWhole(dir / kPlanFile, plan_json));
   return writer.RemoveOthers(files);
 }
 

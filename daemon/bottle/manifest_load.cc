@@ -40,14 +40,16 @@ absl::Status CheckDirectories(const std::string& home, const std::string& cwd) {
 // Loads one manifest; holds what was read, so that nothing is read twice.
 class Loader {
  public:
-  explicit Loader(const ManifestRequest& request)
-      : home_(request.home),
+  Loader(const ManifestRequest& request, ManifestMemo& memo)
+      : memo_(memo),
+        home_(request.home),
         cwd_(IsHome(request.home, request.cwd) ? "" : request.cwd) {}
 
   absl::StatusOr<Manifest> Load(const ManifestRequest& request);
 
  private:
-  absl::StatusOr<PartialAgent> LoadAgent(const std::string& name);
+  absl::StatusOr<std::shared_ptr<const PartialAgent>> LoadAgent(
+      const std::string& name);
   // The bottles that the request or else the agent names.
   absl::StatusOr<std::vector<ManifestRef>> BottlesOf(
       const ManifestRequest& request, const PartialAgent& agent);
@@ -71,10 +73,11 @@ class Loader {
     return names.ok() ? *names : std::vector<std::string>();
   }
 
+  ManifestMemo& memo_;
   const std::string home_;
   const std::string cwd_;
   Manifest manifest_;
-  std::map<std::string, std::unique_ptr<const PartialBottle>> bottles_;
+  std::map<std::string, std::shared_ptr<const PartialBottle>> bottles_;
   bool noted_legacy_ = false;
 };
 
@@ -98,7 +101,8 @@ void Loader::NoteLegacy(const ManifestText& text) {
   }
 }
 
-absl::StatusOr<PartialAgent> Loader::LoadAgent(const std::string& name) {
+absl::StatusOr<std::shared_ptr<const PartialAgent>> Loader::LoadAgent(
+    const std::string& name) {
   if (!cwd_.empty()) {
     RETURN_IF_ERROR(RefuseRepoBottles(cwd_));
     ASSIGN_OR_RETURN(const std::optional<ManifestText> text,
@@ -112,7 +116,7 @@ absl::StatusOr<PartialAgent> Loader::LoadAgent(const std::string& name) {
                          "name",
                          Printable(text->path))});
       }
-      return ParseAgent(text->content, text->path);
+      return memo_.Agent(*text);
     }
   }
   ASSIGN_OR_RETURN(const std::optional<ManifestText> text,
@@ -124,7 +128,7 @@ absl::StatusOr<PartialAgent> Loader::LoadAgent(const std::string& name) {
         Suggest(name, names), Listed(names));
   }
   NoteLegacy(*text);
-  return ParseAgent(text->content, text->path);
+  return memo_.Agent(*text);
 }
 
 absl::StatusOr<std::vector<ManifestRef>> Loader::BottlesOf(
@@ -164,12 +168,11 @@ absl::StatusOr<const PartialBottle*> Loader::LoadBottle(
                                         suggestion, Listed(names));
   }
   NoteLegacy(*text);
-  ASSIGN_OR_RETURN(PartialBottle parsed,
-                   ParseBottle(text->content, text->path, home_));
-  AddWarnings(parsed.warnings);
-  auto& place = bottles_[bottle.name];
-  place = std::make_unique<const PartialBottle>(std::move(parsed));
-  return place.get();
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PartialBottle> parsed,
+                   memo_.Bottle(*text, home_));
+  AddWarnings(parsed->warnings);
+  bottles_[bottle.name] = parsed;
+  return parsed.get();
 }
 
 absl::StatusOr<std::vector<const PartialBottle*>> Loader::Chain(
@@ -198,10 +201,11 @@ absl::StatusOr<std::vector<const PartialBottle*>> Loader::Chain(
 }
 
 absl::StatusOr<Manifest> Loader::Load(const ManifestRequest& request) {
-  ASSIGN_OR_RETURN(PartialAgent agent, LoadAgent(request.agent));
-  AddWarnings(agent.warnings);
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PartialAgent> agent,
+                   LoadAgent(request.agent));
+  AddWarnings(agent->warnings);
   ASSIGN_OR_RETURN(const std::vector<ManifestRef> bottles,
-                   BottlesOf(request, agent));
+                   BottlesOf(request, *agent));
   PartialBottle merged;
   std::vector<std::string> names;
   std::vector<std::string> files;
@@ -216,20 +220,21 @@ absl::StatusOr<Manifest> Loader::Load(const ManifestRequest& request) {
       }
     }
   }
-  ASSIGN_OR_RETURN(manifest_.bottle, FinishBottle(merged, agent.git_user));
+  ASSIGN_OR_RETURN(manifest_.bottle, FinishBottle(merged, agent->git_user));
   manifest_.bottle.names = std::move(names);
   manifest_.bottle.files = std::move(files);
   manifest_.agent.name = request.agent;
-  manifest_.agent.file = std::move(agent.file);
-  manifest_.agent.skills = std::move(agent.skills);
-  manifest_.agent.prompt = std::move(agent.prompt);
+  manifest_.agent.file = agent->file;
+  manifest_.agent.skills = agent->skills;
+  manifest_.agent.prompt = agent->prompt;
   manifest_.digest = ManifestDigest(manifest_.agent, manifest_.bottle);
   return std::move(manifest_);
 }
 
 }  // namespace
 
-absl::StatusOr<Manifest> LoadManifest(const ManifestRequest& request) {
+absl::StatusOr<Manifest> LoadManifest(const ManifestRequest& request,
+                                      ManifestMemo& memo) {
   RETURN_IF_ERROR(CheckDirectories(request.home, request.cwd));
   if (!IsManifestName(request.agent)) {
     return ManifestBadName({}, "an agent", request.agent);
@@ -239,7 +244,7 @@ absl::StatusOr<Manifest> LoadManifest(const ManifestRequest& request) {
       return ManifestBadName({}, "a bottle", name);
     }
   }
-  return Loader(request).Load(request);
+  return Loader(request, memo).Load(request);
 }
 
 absl::StatusOr<std::vector<std::string>> ListAgents(const std::string& home,

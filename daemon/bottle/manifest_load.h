@@ -2,8 +2,8 @@
 // `extends`, merges.
 //
 // Docs: docs/manifest.md. Both functions block on the disk (a few small files,
-// each read once; no directory is listed unless a name is unknown), keep
-// nothing, and are thread-safe.
+// each read once; no directory is listed unless a name is unknown) and are
+// thread-safe.
 
 #ifndef BOTTLED_BOTTLE_MANIFEST_LOAD_H_
 #define BOTTLED_BOTTLE_MANIFEST_LOAD_H_
@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "bottle/manifest.h"
+#include "bottle/manifest_memo.h"
 
 namespace bottled {
 
@@ -36,7 +37,8 @@ struct ManifestRequest {
 // MANIFEST_BOTTLE_NOT_FOUND, MANIFEST_EXTENDS_MISSING, MANIFEST_EXTENDS_CYCLE,
 // MANIFEST_EXTENDS_TOO_DEEP, MANIFEST_TOO_MANY_BOTTLES, MANIFEST_NO_BOTTLE.
 // Warnings: LEGACY_DIRECTORY, LEGACY_GIT, SECRET_LIKE_ENV, SHADOWED_BY_REPO.
-absl::StatusOr<Manifest> LoadManifest(const ManifestRequest& request);
+absl::StatusOr<Manifest> LoadManifest(const ManifestRequest& request,
+                                      ManifestMemo& memo);
 
 // The names of agents that `home` and `cwd` (may be empty) have files for,
 // sorted; the files are not opened. Reasons of ErrnoError(), and

@@ -114,7 +114,8 @@ absl::StatusOr<BottleDraft> BottleService::Draft(const BottleQuery& query) {
   ASSIGN_OR_RETURN(draft.manifest, LoadManifest({.agent = record.agent,
                                                  .bottles = record.bottles,
                                                  .home = record.home,
-                                                 .cwd = record.cwd}));
+                                                 .cwd = record.cwd},
+                                                manifests_));
   // From here on the list is the bottle's own, whatever the agent says later.
   record.bottles = draft.manifest.bottle.names;
   record.updated_ms = deps_.clock.NowMs();

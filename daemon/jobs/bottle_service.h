@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "bottle/address_pool.h"
+#include "bottle/manifest_memo.h"
 #include "bottle/plan.h"
 #include "endpoint/endpoint.h"
 #include "jobs/change_feed.h"
@@ -140,7 +141,9 @@ class BottleService {
   const Deps deps_;
   const Options options_;
 
-  // Self-synchronised: one of these is held while a bottle's files change.
+  // Self-synchronised.
+  ManifestMemo manifests_;
+  // One of these is held while a bottle's files change.
   static constexpr size_t kFileLocks = 16;
   Mutex file_locks_[kFileLocks];
 };

@@ -57,7 +57,7 @@ TEST_F(ManifestFilesTest, TheHomeIsNoRepository) {
   fs::create_symlink(home(), link);
   for (const fs::path& same : {home(), home() / "", home() / ".", link}) {
     const auto manifest =
-        LoadManifest({"impl", {}, home().string(), same.string()});
+        LoadManifest({"impl", {}, home().string(), same.string()}, memo_);
     ASSERT_TRUE(manifest.ok()) << same << manifest.status();
     EXPECT_FALSE(manifest->agent.shadowed_by_repo);
   }

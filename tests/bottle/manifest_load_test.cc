@@ -60,9 +60,10 @@ TEST_F(LoadManifestTest, BottlesMergeInOrderAndTheRequestReplacesTheAgents) {
 TEST_F(LoadManifestTest, WithoutARepository) {
   Agent("impl", "bottle: dev");
   Bottle("dev", "");
-  EXPECT_TRUE(LoadManifest({"impl", {}, home().string(), ""}).ok());
+  EXPECT_TRUE(LoadManifest({"impl", {}, home().string(), ""}, memo_).ok());
   EXPECT_TRUE(
-      LoadManifest({"impl", {}, home().string(), (cwd() / "gone").string()})
+      LoadManifest({"impl", {}, home().string(), (cwd() / "gone").string()},
+                   memo_)
           .ok());
 }
 
@@ -88,8 +89,9 @@ TEST_F(LoadManifestTest, NamesAreCheckedBeforeAnyPath) {
 }
 
 TEST_F(LoadManifestTest, DirectoriesMustBeAbsolute) {
-  const auto reason = [](const std::string& home, const std::string& cwd) {
-    return GetErrorDetail(LoadManifest({"a", {}, home, cwd}).status()).reason;
+  const auto reason = [&](const std::string& home, const std::string& cwd) {
+    return GetErrorDetail(LoadManifest({"a", {}, home, cwd}, memo_).status())
+        .reason;
   };
   EXPECT_EQ(reason("", ""), "MANIFEST_BAD_DIRECTORY");
   EXPECT_EQ(reason("home", ""), "MANIFEST_BAD_DIRECTORY");

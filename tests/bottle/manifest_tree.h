@@ -56,7 +56,7 @@ class ManifestTree : public testing::Test {
   absl::StatusOr<Manifest> Load(
       const std::string& agent,
       const std::vector<std::string>& bottles = {}) const {
-    return LoadManifest(Request(agent, bottles));
+    return LoadManifest(Request(agent, bottles), memo_);
   }
   std::string Reason(const std::string& agent,
                      const std::vector<std::string>& bottles = {}) const {
@@ -66,6 +66,8 @@ class ManifestTree : public testing::Test {
   std::string Message(const std::string& agent) const {
     return std::string(Load(agent).status().message());
   }
+
+  mutable ManifestMemo memo_;
 
  private:
   const TempDir dir_;
