@@ -36,6 +36,7 @@ class CallWatcher {
   Mutex mu_;
   CondVar changed_;
   bool done_ ABSL_GUARDED_BY(mu_) = false;
+  bool asleep_ ABSL_GUARDED_BY(mu_) = false;
   Calls calls_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };
