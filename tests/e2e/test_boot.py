@@ -1,10 +1,12 @@
-"""A machine made from an artifact boots in the real smolvm, emulated."""
+"""Machines made from artifacts boot in the real smolvm, emulated."""
 
+import json
 import os
-import pathlib
 import shlex
+import shutil
 import subprocess
 
+import bottles
 import conftest
 import images
 
@@ -35,29 +37,68 @@ def image():
     return it
 
 
-def test_machine_boots(daemon, load, workdir):
-    smolvm = os.environ.get("BOTTLED_SMOLVM")
-    if not smolvm:
-        conftest.missing("smolvm (BOTTLED_SMOLVM)")
-    it = image()
-    load(it)
-    path = daemon.pack(it.name)
-    artifact = workdir / "boots.smolmachine"
-    artifact.write_bytes(pathlib.Path(path).read_bytes())
-    want = it.flatten()
-    paths = ["b/gone", "b/setuid", "b/owner", "b/first", "b/second", "b/third",
-             "b/link", "b/root", "srv/data", "b"]
-    command = LOOK.replace("PATHS", " ".join(shlex.quote("/" + p)
-                                             for p in paths))
+def boot(workdir, smolvm, command, *artifacts):
+    """What was printed for each artifact, as lists of lines."""
     work = os.environ.get("BOTTLED_BOOT_WORK", str(workdir / "boot"))
     result = subprocess.run(
         [conftest.ROOT / "tests/tools/boot_machine", "-w", work, "-o",
-         workdir / "out", "-c", command, artifact],
-        env={**os.environ, "SMOL": os.path.dirname(smolvm)},
+         workdir / "out", "-c", command, *artifacts],
+        env={**os.environ, "SMOL": os.path.dirname(smolvm.binary)},
         capture_output=True, text=True, timeout=1000)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "warn" not in result.stdout.lower(), result.stdout
-    lines = result.stdout.splitlines()
+    parts = result.stdout.split("== ")[1:]
+    return [part.splitlines()[1:] for part in parts]
+
+
+def planned(daemon, docker_host, workdir, on_path):
+    """A bottle's artifact with its command beside it, and the plan."""
+    home = bottles.Home(workdir)
+    home.dockerfile.write_text(
+        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n"
+        'ENV GREETING=hello X=planned\nCMD ["/bin/sh"]\n')
+    plan = bottles.prepare(daemon, home, "researcher", env=on_path)
+    artifact = workdir / "planned.smolmachine"
+    shutil.copy(plan["artifact"]["path"], artifact)
+    # The emulated machine has little memory.
+    argv = plan["smolvm_argv"][1:] + ["--cpus", "1", "--mem", "512"]
+    (workdir / "planned.smolmachine.argv").write_bytes(
+        b"".join(word.encode() + b"\0" for word in argv))
+    return artifact, plan
+
+
+def test_machines_boot(daemon, load, docker_host, workdir, smolvm, on_path):
+    it = image()
+    load(it)
+    artifact = workdir / "boots.smolmachine"
+    shutil.copy(daemon.pack(it.name), artifact)
+    paths = ["b/gone", "b/setuid", "b/owner", "b/first", "b/second", "b/third",
+             "b/link", "b/root", "srv/data", "b"]
+    command = LOOK.replace("PATHS", " ".join(shlex.quote("/" + p)
+                                             for p in paths)) + "env"
+    prepared, plan = planned(daemon, docker_host, workdir, on_path)
+    plain, bottle = boot(workdir, smolvm, command, artifact, prepared)
+    check_tree(plain, it.flatten())
+    check_plan(bottle, plan)
+
+
+def check_plan(lines, plan):
+    """The machine is what its plan says, and its programs see the plan's env."""
+    listed = json.loads("\n".join(lines[lines.index("["):lines.index("]") + 1]))
+    machine, = listed
+    endpoint = plan["addresses"]["endpoint_ip"]
+    assert machine["name"] == plan["machine_name"]
+    assert machine["network"] is True
+    assert machine["allowed_cidrs"] == [endpoint + "/32"]
+    assert machine["dns"] == endpoint
+    assert machine["labels"] == plan["verify"]["labels"]
+    assert "X=planned" in lines
+    assert "GREETING=hello" in lines
+    for variable in plan["guest_env"]:
+        assert variable in lines
+
+
+def check_tree(lines, want):
     begin = lines.index("1000")
     assert lines[begin + 1] == "/srv"
     assert lines[begin + 2] == "X=a b=c"
