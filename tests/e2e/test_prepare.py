@@ -4,9 +4,7 @@ import concurrent.futures
 import hashlib
 import ipaddress
 import json
-import os
 import pathlib
-import shutil
 import signal
 import stat
 import subprocess
@@ -15,7 +13,8 @@ import time
 import pytest
 
 import conftest
-from bottles import HOST_KEY, TOKEN_SHAPED, Home, prepare
+import images
+from bottles import BOTTLE, HOST_KEY, TOKEN_SHAPED, Home, prepare
 
 CANARY = "canary-77b1d0c4-not-to-be-seen"
 SCHEMA = conftest.ROOT / "docs/plan.schema.json"
@@ -160,7 +159,13 @@ def test_a_foreign_network_takes_the_slot(daemon, docker, home):
         docker("network", "rm", name)
 
 
-def test_docker_takes_the_plans_network(daemon, docker, home):
+def test_docker_takes_the_plans_network(daemon, docker, home, load):
+    it = images.plain()
+    it.name = f"e2e/{home.home.name.lower()}-net:1"
+    it.layers.append(images.Layer().file(
+        "busybox", pathlib.Path("/bin/busybox").read_bytes(),
+        mode=0o755).done())
+    load(it)
     for _ in range(20):
         plan = prepare(daemon, home, "researcher", "--no-pack")
         addresses = plan["addresses"]
@@ -171,6 +176,11 @@ def test_docker_takes_the_plans_network(daemon, docker, home):
             # The bottle's own network is no conflict.
             same = prepare(daemon, home, "--resume", plan["slug"], "--no-pack")
             assert same["addresses"] == addresses
+            shown = docker(
+                "run", "--rm", "--network", plan["names"]["network"], "--ip",
+                addresses["bundle_ip"], "--user", "0", "--entrypoint",
+                "/busybox", it.name, "ip", "-4", "addr", "show", "eth0")
+            assert f" {addresses['bundle_ip']}/28 ".encode() in shown
         finally:
             docker("network", "rm", plan["names"]["network"])
 
