@@ -1,12 +1,6 @@
 #include "pack/smolvm_probe.h"
 
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <tuple>
 #include <utility>
@@ -16,8 +10,7 @@
 #include "base/strings.h"
 #include "fmt/format.h"
 #include "pack/errors.h"
-#include "platform/pipe.h"
-#include "platform/process.h"
+#include "platform/run_program.h"
 
 namespace bottled {
 namespace {
@@ -30,13 +23,6 @@ constexpr size_t kMaxQuoted = 200;
 constexpr int kUsageError = 2;
 // From here on a shell's own troubles, and signals, begin.
 constexpr int kShellErrors = 126;
-
-struct Ran {
-  int exit_code = -1;  // -1: ended by a signal
-  int signal = 0;
-  std::string out;
-  std::string err;
-};
 
 std::string FirstLine(std::string_view text) {
   return Printable(text.substr(0, text.find_first_of("\r\n")), kMaxQuoted);
@@ -55,108 +41,31 @@ std::string LastLine(std::string_view text) {
       kMaxQuoted);
 }
 
-// One output of the child.
-struct Stream {
-  Fd fd;
-  std::string& text;
-};
-
-// True when bytes were added. Closes the stream at its end.
-bool Take(Stream& stream) {
-  std::array<char, 16 << 10> block{};
-  const ssize_t got = ::read(stream.fd.get(), block.data(), block.size());
-  if (got > 0) {
-    stream.text.append(block.data(), static_cast<size_t>(got));
-    return true;
-  }
-  if (got == 0 || errno != EINTR) {
-    stream.fd.Reset();
-  }
-  return false;
-}
-
-absl::Status CannotStart(const std::string& path, const absl::Status& why) {
-  if (HasReason(why, "TOO_MANY_FILES")) {
-    return why;
-  }
-  return SmolvmUnusableError(path, HasReason(why, "PROGRAM_NOT_FOUND")
-                                       ? "its interpreter or loader is missing"
-                                       : std::string(why.message()));
-}
-
-// Collects what a child writes until it ends. Reading goes on while there is
-// something, but what its own children keep open is not waited for.
-absl::StatusOr<Ran> Collect(const std::string& path, Process& child,
-                            std::array<Fd, 2> fds,
-                            std::chrono::milliseconds limit,
-                            const CancelToken& cancel) {
-  using std::chrono::steady_clock;
-  Ran ran;
-  std::array<Stream, 2> streams = {Stream{std::move(fds[0]), ran.out},
-                                   Stream{std::move(fds[1]), ran.err}};
-  const auto deadline = steady_clock::now() + limit;
-  while (true) {
-    RETURN_IF_ERROR(cancel.Check());
-    int status = 0;
-    const bool ended = child.TryWait(&status);
-    std::array<pollfd, 3> wait = {
-        pollfd{streams[0].fd.get(), POLLIN, 0},
-        pollfd{streams[1].fd.get(), POLLIN, 0},
-        pollfd{cancel.fd(), POLLIN, 0},
-    };
-    // With both ends closed only the end of the process is left to wait for,
-    // which nothing tells poll() of.
-    const bool open = streams[0].fd.valid() || streams[1].fd.valid();
-    const int timeout_ms = open ? 50 : 2;
-    const int ready = ::poll(wait.data(), wait.size(), ended ? 0 : timeout_ms);
-    bool took = false;
-    for (size_t i = 0; ready > 0 && i < streams.size(); ++i) {
-      if (wait.at(i).revents != 0) {
-        took = Take(streams.at(i)) || took;
-      }
-    }
-    if (std::max(ran.out.size(), ran.err.size()) > kMaxOutput) {
-      return SmolvmUnusableError(path, "it prints more than 64 KiB of help");
-    }
-    if (ended && !took) {
-      ran.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-      ran.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-      return ran;
-    }
-    if (steady_clock::now() >= deadline) {
-      return SmolvmUnusableError(
-          path, fmt::format("it does not answer within {} ms", limit.count()));
-    }
-  }
-}
-
-absl::StatusOr<Ran> Run(const std::string& path,
-                        const std::vector<std::string>& arguments,
-                        const std::vector<std::string>& env,
-                        std::chrono::milliseconds limit,
-                        const CancelToken& cancel) {
-  RETURN_IF_ERROR(cancel.Check());
-  ASSIGN_OR_RETURN(Pipe out, MakePipe());
-  ASSIGN_OR_RETURN(Pipe err, MakePipe());
-  ProcessSpec spec;
-  spec.argv = {path};
+absl::StatusOr<ProgramOutput> Run(const std::string& path,
+                                  const std::vector<std::string>& arguments,
+                                  const std::vector<std::string>& env,
+                                  std::chrono::milliseconds limit,
+                                  const CancelToken& cancel) {
+  // In a session of its own it has no terminal to ask on.
+  RunSpec spec{.argv = {path},
+               .env = env,
+               .new_session = true,
+               .limit = limit,
+               .max_bytes = kMaxOutput,
+               .cancel = cancel};
   spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
-  spec.env = env;
-  spec.stdout_fd = out.write.get();
-  spec.stderr_fd = err.write.get();
-  // No terminal for it to ask on.
-  spec.new_session = true;
-  absl::StatusOr<Process> child = Process::Start(spec);
-  if (!child.ok()) {
-    return CannotStart(path, child.status());
+  absl::StatusOr<ProgramOutput> output = RunProgram(spec);
+  const absl::Status& status = output.status();
+  if (status.ok() || absl::IsCancelled(status) ||
+      HasReason(status, "TOO_MANY_FILES")) {
+    return output;
   }
-  out.write.Reset();
-  err.write.Reset();
-  return Collect(path, *child, {std::move(out.read), std::move(err.read)},
-                 limit, cancel);
+  return SmolvmUnusableError(path, HasReason(status, "PROGRAM_NOT_FOUND")
+                                       ? "its interpreter or loader is missing"
+                                       : std::string(status.message()));
 }
 
-std::string HowItEnded(const std::string& command, const Ran& ran) {
+std::string HowItEnded(const std::string& command, const ProgramOutput& ran) {
   std::string text =
       ran.exit_code >= 0
           ? fmt::format("{} ended with {}", command, ran.exit_code)
@@ -250,7 +159,7 @@ absl::StatusOr<SmolvmProgram> ProbeSmolvm(const std::string& path,
                                           const CancelToken& cancel) {
   SmolvmProgram program;
   program.path = path;
-  ASSIGN_OR_RETURN(const Ran version,
+  ASSIGN_OR_RETURN(const ProgramOutput version,
                    Run(path, {"--version"}, env, limit, cancel));
   if (version.exit_code == kUsageError) {
     return SmolvmForeignError(path, "it does not know --version");
@@ -262,7 +171,7 @@ absl::StatusOr<SmolvmProgram> ProbeSmolvm(const std::string& path,
     return SmolvmForeignError(
         path, fmt::format("its --version is \"{}\"", FirstLine(version.out)));
   }
-  ASSIGN_OR_RETURN(const Ran help,
+  ASSIGN_OR_RETURN(const ProgramOutput help,
                    Run(path, {"pack", "create", "--help"}, env, limit, cancel));
   if (help.exit_code < 0 || help.exit_code >= kShellErrors) {
     return SmolvmUnusableError(path, HowItEnded("pack create --help", help));

@@ -84,6 +84,19 @@ absl::Status ProgramNotFoundError(std::string_view program) {
                    fmt::format("Install {} or add it to PATH.", name));
 }
 
+absl::Status ProgramTooSlowError(std::chrono::milliseconds limit) {
+  return MakeError(absl::StatusCode::kDeadlineExceeded, "PROGRAM_TOO_SLOW",
+                   fmt::format("it takes longer than {} ms", limit.count()),
+                   "");
+}
+
+absl::Status ProgramTooLoudError(size_t max_bytes) {
+  return MakeError(absl::StatusCode::kResourceExhausted, "PROGRAM_TOO_LOUD",
+                   fmt::format("it prints more than {}",
+                               FormatBytes(static_cast<int64_t>(max_bytes))),
+                   "");
+}
+
 absl::Status BadCommandError(std::string_view why) {
   return MakeError(absl::StatusCode::kInvalidArgument, "BAD_COMMAND",
                    std::string(why), "");

@@ -4,6 +4,7 @@
 #ifndef BOTTLED_PLATFORM_ERRORS_H_
 #define BOTTLED_PLATFORM_ERRORS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <string_view>
@@ -45,6 +46,10 @@ absl::Status BadActivationError(std::string_view why);
 
 // PROGRAM_NOT_FOUND
 absl::Status ProgramNotFoundError(std::string_view program);
+
+// PROGRAM_TOO_SLOW, PROGRAM_TOO_LOUD: "it takes longer than 5000 ms".
+absl::Status ProgramTooSlowError(std::chrono::milliseconds limit);
+absl::Status ProgramTooLoudError(size_t max_bytes);
 
 // BAD_COMMAND: an argument or a variable that no program can be given.
 absl::Status BadCommandError(std::string_view why);

@@ -124,8 +124,8 @@ TEST_F(SmolvmProgramTest, BrokenOnesAreUnusable) {
       {"kill -9 $$", kHelp, "signal 9"},
       {"echo 'smolvm 1.32.2'", "kill -11 $$", "signal 11"},
       {"echo 'smolvm 1.32.2'", "exit 126", "ended with 126"},
-      {"yes", kHelp, "64 KiB"},
-      {"yes >&2", kHelp, "64 KiB"},
+      {"yes", kHelp, "64.0 KiB"},
+      {"yes >&2", kHelp, "64.0 KiB"},
       // A terminal's commands stay out of messages.
       {"printf '\\033]0;x\\007bad' >&2; exit 1", kHelp, "\\x1b]0;x\\x07bad"},
   };
@@ -233,7 +233,7 @@ TEST_F(SmolvmProgramTest, OneThatHangsIsEnded) {
   ASSERT_FALSE(found.ok());
   EXPECT_TRUE(HasReason(found.status(), "SMOLVM_UNUSABLE"));
   EXPECT_THAT(std::string(found.status().message()),
-              HasSubstr("within 200 ms"));
+              HasSubstr("longer than 200 ms"));
 }
 
 TEST_F(SmolvmProgramTest, DoesNotWaitForWhatItLeavesBehind) {
