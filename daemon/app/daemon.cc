@@ -145,12 +145,12 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   return absl::OkStatus();
 }
 
-void Daemon::Sweep() {
+void Daemon::Sweep(const CancelToken& cancel) {
   const absl::StatusOr<EngineEndpoint> engine =
       ResolveEndpoint(ProcessEnv(), "");
-  const absl::Status status =
-      bottles_->Sweep(engine.ok() ? std::optional(*engine) : std::nullopt);
-  if (!status.ok()) {
+  const absl::Status status = bottles_->Sweep(
+      engine.ok() ? std::optional(*engine) : std::nullopt, cancel);
+  if (!status.ok() && !absl::IsCancelled(status)) {
     Log("app")->warn("cannot sweep: {}", std::string(status.message()));
   }
 }
@@ -166,7 +166,8 @@ absl::Status Daemon::Serve() {
                    Server::Start({.uid = ::geteuid(),
                                   .max_connections = options_.max_connections},
                                  std::move(sockets), *service_));
-  sweeping_ = std::make_unique<Periodic>(kSweepInterval, [this] { Sweep(); });
+  sweeping_ = std::make_unique<Periodic>(
+      kSweepInterval, [this](const CancelToken& cancel) { Sweep(cancel); });
   return absl::OkStatus();
 }
 

@@ -65,7 +65,7 @@ class Daemon {
   void MakeBottleServices(const Clock& clock, PoolOptions pool);
   absl::Status Serve();
   // Housekeeping, from a thread of its own.
-  void Sweep();
+  void Sweep(const CancelToken& cancel);
 
   // In the order of construction; destroyed in reverse.
   const Options options_;

@@ -4,8 +4,7 @@
 
 namespace bottled {
 
-Periodic::Periodic(std::chrono::milliseconds interval,
-                   std::function<void()> call)
+Periodic::Periodic(std::chrono::milliseconds interval, Call call)
     : interval_(interval), call_(std::move(call)) {
   thread_ = std::thread([this] { Run(); });
 }
@@ -16,12 +15,13 @@ Periodic::~Periodic() {
     stopping_ = true;
     changed_.NotifyAll();
   }
+  stop_.Cancel();
   thread_.join();
 }
 
 void Periodic::Run() {
   while (true) {
-    call_();
+    call_(stop_.token());
     MutexLock lock(mu_);
     if (!stopping_) {
       // A spurious wake only makes the next call early.

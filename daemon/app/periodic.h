@@ -8,15 +8,18 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "base/cancel.h"
 #include "base/mutex.h"
 
 namespace bottled {
 
 class Periodic {
  public:
+  using Call = std::function<void(const CancelToken& cancel)>;
+
   // The first call comes at once, the next about `interval` after its end.
-  Periodic(std::chrono::milliseconds interval, std::function<void()> call);
-  // Waits for a call that is running.
+  Periodic(std::chrono::milliseconds interval, Call call);
+  // Cancels a call that is running, and waits for it.
   ~Periodic();
   Periodic(const Periodic&) = delete;
   Periodic& operator=(const Periodic&) = delete;
@@ -26,11 +29,12 @@ class Periodic {
 
   // Constant after construction.
   const std::chrono::milliseconds interval_;
-  const std::function<void()> call_;
+  const Call call_;
 
   Mutex mu_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  CancelSource stop_;
   std::thread thread_;
 };
 

@@ -18,12 +18,13 @@ Watchdog::Watchdog(const GetEnv& env, std::function<bool()> healthy) {
       usec <= 0) {
     return;
   }
-  calls_ = std::make_unique<Periodic>(std::chrono::milliseconds(usec / 2000),
-                                      [healthy = std::move(healthy)] {
-                                        if (healthy()) {
-                                          NotifyServiceManager("WATCHDOG=1");
-                                        }
-                                      });
+  calls_ = std::make_unique<Periodic>(
+      std::chrono::milliseconds(usec / 2000),
+      [healthy = std::move(healthy)](const CancelToken&) {
+        if (healthy()) {
+          NotifyServiceManager("WATCHDOG=1");
+        }
+      });
 }
 
 }  // namespace bottled

@@ -120,7 +120,8 @@ class BottleService {
   // removes what crashes left of files. At start and from time to time.
   // `engine` is where docker networks show which bottles are in use; nothing
   // expires while it does not answer. Blocks for its answer.
-  absl::Status Sweep(const std::optional<EngineEndpoint>& engine);
+  absl::Status Sweep(const std::optional<EngineEndpoint>& engine,
+                     const CancelToken& cancel = CancelToken());
 
  private:
   // What the draft's artifact is by now.

@@ -77,7 +77,8 @@ absl::StatusOr<BottleView> BottleService::Remove(const std::string& slug) {
   return view;
 }
 
-absl::Status BottleService::Sweep(const std::optional<EngineEndpoint>& engine) {
+absl::Status BottleService::Sweep(const std::optional<EngineEndpoint>& engine,
+                                  const CancelToken& cancel) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    ListDir(deps_.places.bottles()));
   for (const std::string& name : names) {
@@ -86,7 +87,8 @@ absl::Status BottleService::Sweep(const std::optional<EngineEndpoint>& engine) {
     }
   }
   const std::shared_ptr<const NetworkView> view =
-      deps_.networks.Read(engine, /*fresh=*/true, CancelToken());
+      deps_.networks.Read(engine, /*fresh=*/true, cancel);
+  RETURN_IF_ERROR(cancel.Check());
   if (!view->docker_checked) {
     // Which reservations are in use cannot be told.
     return absl::OkStatus();
