@@ -3,12 +3,14 @@
 
 Usage: bench/prepare.py [--resolves N] [--warm N]
 
-Needs DOCKER_HOST with an engine that can be filled, python3-grpcio with
-reflection, and build/release/bin. The script's warm path is what the seed's
-`start` does when nothing has changed: `docker build` (all cached) and `docker
-image inspect`. Rounds are interleaved. Resolve is timed in the client, while the
-daemon's engine is one that does not exist, once for new bottles and once for
-one that is resumed.
+Needs DOCKER_HOST with an engine that can be filled, and build/release/bin. The
+script's warm path is what the seed's `start` does when nothing has changed:
+`docker build` (all cached) and `docker image inspect`. Rounds are interleaved.
+Calls are timed by rpc_bench, while the daemon's engine is one that does not
+exist: Resolve for new bottles and for one that is resumed, in turn.
+
+A machine that just removed many files makes new ones slowly for some minutes
+(ext4 avoids inodes that were freed lately), so let it rest first.
 """
 
 import argparse
@@ -18,14 +20,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
-sys.path[:0] = [os.path.dirname(__file__),
-                str(pathlib.Path(__file__).resolve().parents[1] / "tests/e2e")]
+sys.path.insert(0, os.path.dirname(__file__))
 
-import grpc  # noqa: E402
 from run import BIN, Figures, run, timed  # noqa: E402
-from test_foreign import Reflected  # noqa: E402
 
 BOTTLE = """---
 extends: base
@@ -80,21 +78,12 @@ def start(work, docker_host):
     return env
 
 
-def time_resolves(work, count, figures):
+def time_calls(work, count):
+    """What rpc_bench prints."""
     env = start(work, "unix:///nonexistent/docker.sock")
     try:
-        with grpc.insecure_channel(f"unix:{work}/run/v1.sock") as channel:
-            call = Reflected(channel)
-            wanted = {"agent": "researcher", "home": str(work),
-                      "cwd": str(work)}
-            plan = call("Resolve", bottle=wanted).plan
-            for _ in range(count):
-                for name, bottle in (("new", wanted),
-                                     ("resumed", {"resume": plan.slug})):
-                    begin = time.monotonic()
-                    call("Resolve", bottle=bottle)
-                    figures.add(f"Resolve, {name}, ms",
-                                (time.monotonic() - begin) * 1000)
+        return run(BIN / "rpc_bench", work / "run/v1.sock", work, count,
+                   env=env).stdout.decode()
     finally:
         run(BIN / "bottlectl", "daemon", "stop", env=env)
 
@@ -125,8 +114,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bb-", dir="/tmp") as name:
         work = pathlib.Path(name)
         context = make_home(work)
-        time_resolves(work, options.resolves, figures)
+        calls = time_calls(work, options.resolves)
         time_warm(work, context, options.warm, figures)
+    print(f"{'call':18} {'min ms':>8} {'median':>8} {'95th':>8}\n{calls}")
     figures.show()
     print("prepare / script: {:.3f}".format(
         figures.median("bottlectl prepare, ms") /
