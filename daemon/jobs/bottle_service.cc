@@ -60,13 +60,26 @@ std::vector<BlockedNet> BlockedFor(const NetworkView& view,
   return blocked;
 }
 
-EndpointMode ModeFor(const std::optional<EndpointMode>& wanted,
-                     const NetworkView& view) {
-  if (wanted.has_value()) {
-    return *wanted;
+// The caller's wish, else what the engine needs, else what the bottle had: it
+// shall not move while its engine is away.
+EndpointMode ModeFor(const BottleDraft& draft, const NetworkView& view) {
+  if (draft.mode.has_value()) {
+    return *draft.mode;
   }
-  return view.bridge_unreachable ? EndpointMode::kLoopback
-                                 : EndpointMode::kBridge;
+  if (view.bridge_unreachable.has_value()) {
+    return *view.bridge_unreachable ? EndpointMode::kLoopback
+                                    : EndpointMode::kBridge;
+  }
+  return ParseEndpointMode(draft.record.planned_mode)
+      .value_or(EndpointMode::kBridge);
+}
+
+PlanStamp StampOf(const Plan& plan) {
+  return {
+      .digest = PlanDigest(plan),
+      .manifest_digest = plan.manifest.digest,
+      .endpoint_mode = std::string(EndpointModeText(plan.addresses.mode)),
+      .artifact = plan.artifact.has_value() ? plan.artifact->digest : Digest()};
 }
 
 void AddNetworkWarnings(const NetworkView& view,
@@ -218,15 +231,11 @@ absl::StatusOr<Plan> BottleService::CommitAs(
   std::optional<Plan> plan;
   const auto render =
       [&](const AddressLease& lease) -> absl::StatusOr<PlanStamp> {
-    const EndpointMode mode = ModeFor(draft.mode, view);
+    const EndpointMode mode = ModeFor(draft, view);
     ASSIGN_OR_RETURN(
         plan, Render(draft, AddressesOf(lease, mode, view.docker_checked), view,
                      displaced, artifact));
-    return PlanStamp{
-        .digest = PlanDigest(*plan),
-        .manifest_digest = plan->manifest.digest,
-        .endpoint_mode = std::string(EndpointModeText(mode)),
-        .artifact = artifact.has_value() ? artifact->digest : Digest()};
+    return StampOf(*plan);
   };
   ASSIGN_OR_RETURN(
       const PreparedBottle prepared,
@@ -247,7 +256,8 @@ absl::StatusOr<Plan> BottleService::Preview(BottleDraft draft,
   ASSIGN_OR_RETURN(std::optional<PlanArtifact> artifact,
                    FindPlanArtifact(draft));
   const std::shared_ptr<const NetworkView> view =
-      deps_.networks.Read(draft.engine, /*fresh=*/false, cancel);
+      deps_.networks.Read(draft.engine, /*fresh=*/!draft.is_new, cancel);
+  RETURN_IF_ERROR(cancel.Check());
   std::optional<AddressLease> own;
   std::vector<AddressLease> others;
   ASSIGN_OR_RETURN(const std::vector<StoredBottle> all,
@@ -262,13 +272,13 @@ absl::StatusOr<Plan> BottleService::Preview(BottleDraft draft,
   ASSIGN_OR_RETURN(
       const ChosenSlot slot,
       ChooseSlot(record.slug, options_.pool, own, others,
-                 BlockedFor(*view, Identity(record.slug), std::nullopt)));
+                 BlockedFor(*view, Identity(record.slug), draft.refused)));
   ASSIGN_OR_RETURN(Plan plan,
                    Render(draft,
-                          AddressesOf(slot.lease, ModeFor(draft.mode, *view),
+                          AddressesOf(slot.lease, ModeFor(draft, *view),
                                       view->docker_checked),
                           *view, slot.displaced, std::move(artifact)));
-  plan.revision = record.plan_revision;
+  plan.revision = NextRevision(record, StampOf(plan));
   return plan;
 }
 

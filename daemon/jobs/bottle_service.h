@@ -96,8 +96,8 @@ class BottleService {
   // ARTIFACT_NOT_FOUND, BOTTLE_NOT_FOUND, those of the index and of files.
   absl::StatusOr<Plan> Commit(BottleDraft draft, const CancelToken& cancel);
 
-  // What Commit() would say, reserving and writing nothing; a new bottle's slug
-  // is an example.
+  // What Commit() would say, its revision included, reserving and writing
+  // nothing; a new bottle's slug is an example.
   absl::StatusOr<Plan> Preview(BottleDraft draft, const CancelToken& cancel);
 
   // Newest first.
@@ -121,7 +121,7 @@ class BottleService {
   // `engine` is where docker networks show which bottles are in use; nothing
   // expires while it does not answer. Blocks for its answer.
   absl::Status Sweep(const std::optional<EngineEndpoint>& engine,
-                     const CancelToken& cancel = CancelToken());
+                     const CancelToken& cancel);
 
  private:
   // What the draft's artifact is by now.

@@ -60,7 +60,11 @@ std::shared_ptr<const NetworkView> NetworkViews::Read(
   MutexLock lock(slot->reading);
   if (fresh || slot->view == nullptr ||
       clock_.Steady() - slot->read_at > kMaxAge) {
-    slot->view = Look(engine, slot->bridge_unreachable, cancel);
+    auto view = Look(engine, slot->bridge_unreachable, cancel);
+    if (cancel.Cancelled()) {
+      return view;
+    }
+    slot->view = std::move(view);
     slot->read_at = clock_.Steady();
   }
   return slot->view;
@@ -81,6 +85,7 @@ std::shared_ptr<const NetworkView> NetworkViews::Look(
     return view;
   }
   const std::shared_ptr<EngineClient> client = engines_.Get(*engine);
+  view->bridge_unreachable = bridge_unreachable;
   const absl::StatusOr<std::vector<EngineNetwork>> networks =
       client->ListNetworks(cancel);
   if (!networks.ok()) {
@@ -95,7 +100,7 @@ std::shared_ptr<const NetworkView> NetworkViews::Look(
       bridge_unreachable = !description->BridgeReachable();
     }
   }
-  view->bridge_unreachable = bridge_unreachable.value_or(false);
+  view->bridge_unreachable = bridge_unreachable;
   return view;
 }
 

@@ -33,7 +33,8 @@ struct NetworkView {
   // False: the engine did not answer; `blocked` has only the host's networks.
   bool docker_checked = false;
   // The engine's bridges are not on this host: it runs in a VM or is rootless.
-  bool bridge_unreachable = false;
+  // Unset: it has not said so far.
+  std::optional<bool> bridge_unreachable;
 };
 
 // Thread-safe.
@@ -45,8 +46,9 @@ class NetworkViews {
       : engines_(engines), clock_(clock) {}
 
   // At most a few seconds old unless `fresh`. Blocks for two engine calls when
-  // it has to look; an engine that does not answer is no error. No endpoint:
-  // only the host's networks.
+  // it has to look; an engine that does not answer is no error, nor is a
+  // cancelled look, which others do not see. No endpoint: only the host's
+  // networks.
   std::shared_ptr<const NetworkView> Read(
       const std::optional<EngineEndpoint>& engine, bool fresh,
       const CancelToken& cancel);

@@ -159,9 +159,8 @@ class Index {
   // Inserts or updates a bottle, gives it its addresses and numbers its plan,
   // in one transaction; after an error nothing has changed. Times are those of
   // `wanted`. An update keeps started_ms. A lease that stays where it is keeps
-  // its state, one that moves is reserved. The plan's revision is 1 at first,
-  // and increases when the digest of the plan is another one than the last, or
-  // its artifact is; without an artifact the last one is kept. Reasons
+  // its state, one that moves is reserved. The plan has NextRevision(); without
+  // an artifact the last one is kept. Reasons
   // BOTTLE_EXISTS (`must_be_new`), BOTTLE_NOT_FOUND (not), and those of
   // `choose` and `make_stamp`. Addresses that another bottle has are an
   // INDEX_ERROR.

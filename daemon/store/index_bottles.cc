@@ -148,27 +148,8 @@ absl::Status PutLease(Connection& c, const AddressLease& lease,
       .Run();
 }
 
-// The revision that a plan of this digest and artifact has or will have.
-absl::StatusOr<int64_t> RevisionFor(Connection& c, const std::string& slug,
-                                    const PlanStamp& stamp) {
-  Statement::Use use(c.statements.bottle_plan_get);
-  ASSIGN_OR_RETURN(const bool row, use.Bind(slug).Step());
-  if (!row) {
-    return BottleNotFoundError(slug);
-  }
-  // The first plan counts even when its digest is empty.
-  const int64_t revision = use.Int(0);
-  // To get an artifact, or to lose it for a while, changes no plan.
-  const bool other_artifact = !stamp.artifact.empty() && !use.IsNull(2) &&
-                              use.Text(2) != stamp.artifact.hex();
-  return revision == 0 || use.Text(1) != stamp.digest || other_artifact
-             ? revision + 1
-             : revision;
-}
-
-absl::Status PutPlan(Connection& c, const std::string& slug,
+absl::Status PutPlan(Connection& c, const std::string& slug, int64_t revision,
                      const PlanStamp& stamp) {
-  ASSIGN_OR_RETURN(const int64_t revision, RevisionFor(c, slug, stamp));
   Statement::Use set(c.statements.bottle_plan_set);
   set.Bind(revision)
       .Bind(stamp.digest)
@@ -206,7 +187,10 @@ absl::Status Prepare(Connection& c, const BottleRecord& wanted,
   RETURN_IF_ERROR(PutBottle(c, wanted, must_be_new));
   RETURN_IF_ERROR(PutLease(c, out.lease, others));
   ASSIGN_OR_RETURN(const PlanStamp stamp, make_stamp(out.lease));
-  RETURN_IF_ERROR(PutPlan(c, wanted.slug, stamp));
+  const BottleRecord none;
+  const int64_t revision =
+      NextRevision(before.has_value() ? before->record : none, stamp);
+  RETURN_IF_ERROR(PutPlan(c, wanted.slug, revision, stamp));
   ASSIGN_OR_RETURN(std::optional<StoredBottle> after,
                    GetBottle(c, wanted.slug));
   out.record = std::move(after->record);
@@ -227,6 +211,16 @@ absl::Status Expire(Connection& c, int64_t older_than_ms,
 }
 
 }  // namespace
+
+int64_t NextRevision(const BottleRecord& before, const PlanStamp& stamp) {
+  const bool other_artifact = !stamp.artifact.empty() &&
+                              !before.artifact.empty() &&
+                              stamp.artifact != before.artifact;
+  // The first plan counts even when its digest is empty.
+  const bool changed = before.plan_revision == 0 ||
+                       stamp.digest != before.plan_digest || other_artifact;
+  return before.plan_revision + (changed ? 1 : 0);
+}
 
 absl::StatusOr<PreparedBottle> Index::PrepareBottle(
     const BottleRecord& wanted, bool must_be_new, const ChooseLease& choose,

@@ -127,6 +127,11 @@ struct PlanStamp {
   Digest artifact;            // may be empty
 };
 
+// The revision of a plan: 1 at first, and one more than that of `before` when
+// the plan is another one, or its artifact is. To get an artifact, or to lose
+// it for a while, changes no plan.
+int64_t NextRevision(const BottleRecord& before, const PlanStamp& stamp);
+
 struct PreparedBottle {
   BottleRecord record;
   AddressLease lease;

@@ -220,9 +220,6 @@ absl::Status PrepareBottles(Database& db, Statements& out) {
           {&S::bottle_by_slug, fmt::format("{}WHERE b.slug = ?", kBottle)},
           {&S::bottle_list,
            fmt::format("{}ORDER BY b.started_ms DESC, b.slug", kBottle)},
-          {&S::bottle_plan_get,
-           "SELECT plan_revision, plan_digest, artifact FROM bottle "
-           "WHERE slug = ?"},
           {&S::bottle_plan_set,
            "UPDATE bottle SET plan_revision = ?, plan_digest = ?, "
            "manifest_digest = ?, planned_mode = ?, "

@@ -32,7 +32,7 @@ struct Statements {
   Statement job_trim_age, job_trim_count;
 
   Statement bottle_insert, bottle_update, bottle_by_slug, bottle_list;
-  Statement bottle_plan_get, bottle_plan_set, bottle_delete;
+  Statement bottle_plan_set, bottle_delete;
   Statement lease_put, lease_list, lease_activate, lease_expire;
 };
 
