@@ -26,8 +26,8 @@ using testing::Not;
 
 const char* const kPath = "PATH=/usr/bin:/bin";
 
-struct Pipe {
-  Pipe() {
+struct TestPipe {
+  TestPipe() {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     in = Fd(ends[0]);
@@ -68,7 +68,7 @@ int Wait(Process& process) {
 
 // Runs to the end; the text is what came on stdout.
 std::string Output(ProcessSpec spec) {
-  Pipe pipe;
+  TestPipe pipe;
   spec.stdout_fd = pipe.out.get();
   auto process = Process::Start(spec);
   if (!process.ok()) {
@@ -111,8 +111,8 @@ TEST(Process, StandardDescriptorsAreNullUnlessGiven) {
   EXPECT_EQ(Output({.argv = {"sh", "-c", "cat; echo end; echo x >&2"},
                     .env = {kPath}}),
             "end\n");
-  Pipe in;
-  Pipe out;
+  TestPipe in;
+  TestPipe out;
   auto process =
       Process::Start({.argv = {"sh", "-c", "cat; cat >&2 </dev/null"},
                       .env = {kPath},
@@ -140,7 +140,7 @@ TEST(Process, ClosesEveryOtherDescriptor) {
 
 TEST(Process, GivenDescriptorsMayHaveLowNumbersInAnyOrder) {
   // In a child of ours, as the test's own 0, 1 and 2 are at stake.
-  Pipe pipe;
+  TestPipe pipe;
   const pid_t pid = ::fork();
   if (pid == 0) {
     const int null = ::open("/dev/null", O_RDONLY);
@@ -234,7 +234,7 @@ TEST(Process, MalformedSpecs) {
 }
 
 // A leader with one child; both ignore SIGTERM when told so.
-ProcessSpec Family(const Pipe& pipe, bool stubborn) {
+ProcessSpec Family(const TestPipe& pipe, bool stubborn) {
   const std::string trap = stubborn ? "trap '' TERM; " : "";
   return {.argv = {"sh", "-c",
                    trap + "sh -c '" + (stubborn ? "trap \"\" TERM; " : "") +
@@ -246,7 +246,7 @@ ProcessSpec Family(const Pipe& pipe, bool stubborn) {
 
 TEST(Process, StopEndsTheWholeGroupHoweverStubborn) {
   for (const bool stubborn : {false, true}) {
-    Pipe pipe;
+    TestPipe pipe;
     auto process = Process::Start(Family(pipe, stubborn));
     ASSERT_TRUE(process.ok()) << process.status();
     pipe.out.Reset();
@@ -276,7 +276,7 @@ TEST(Process, StopWakesAStoppedGroup) {
 }
 
 TEST(Process, StopEndsWhatALeaderLeftBehind) {
-  Pipe pipe;
+  TestPipe pipe;
   auto process =
       Process::Start({.argv = {"sh", "-c", "sleep 600 & echo $!; exit 3"},
                       .env = {kPath},
@@ -294,8 +294,8 @@ TEST(Process, StopEndsWhatALeaderLeftBehind) {
 }
 
 TEST(Process, DestructionAndAssignmentEndIt) {
-  Pipe first;
-  Pipe second;
+  TestPipe first;
+  TestPipe second;
   {
     auto a = Process::Start({.argv = {"sleep", "600"},
                              .env = {kPath},
@@ -317,7 +317,7 @@ TEST(Process, DestructionAndAssignmentEndIt) {
 }
 
 TEST(Process, DetachLetsItLive) {
-  Pipe pipe;
+  TestPipe pipe;
   pid_t pid = -1;
   {
     auto process = Process::Start({.argv = {"cat"},
