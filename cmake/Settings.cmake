@@ -35,12 +35,13 @@ target_include_directories(bottled_settings INTERFACE
   "${PROJECT_SOURCE_DIR}/daemon" "${PROJECT_BINARY_DIR}/daemon")
 target_link_libraries(bottled_settings INTERFACE bottled_sanitizers)
 
-# Compiling eight files of a target as one takes a third of the time. Not in the
-# other builds, where a missing #include must show. Names in the anonymous
-# namespaces of one folder must differ for it.
+# Compiling eight files of a target as one takes a third of the time. Layers are
+# compiled so in the sanitized builds only: a missing #include must show. Names
+# in the anonymous namespaces of one folder must differ for it.
 option(BOTTLED_JOIN "Compile several source files at once" OFF)
+option(BOTTLED_JOIN_TESTS "The same, but of the tests alone" ${BOTTLED_JOIN})
 function(bottled_join TARGET)
-  if(BOTTLED_JOIN)
+  if(BOTTLED_JOIN OR (BOTTLED_JOIN_TESTS AND "${TARGET}" MATCHES "_test$"))
     set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON
                           UNITY_BUILD_BATCH_SIZE 8)
   endif()
