@@ -83,7 +83,7 @@ absl::Status CurlHandle::SetUp(const std::string& target,
     case EngineAddress::Kind::kTcp: {
       const bool tls = !endpoint_.tls_dir.empty();
       if (tls) {
-        SetUpTls();
+        RETURN_IF_ERROR(SetUpTls());
       }
       base = (tls ? "https://" : "http://") + address.Authority();
       break;
@@ -105,9 +105,16 @@ absl::Status CurlHandle::SetUp(const std::string& target,
   return absl::OkStatus();
 }
 
-void CurlHandle::SetUpTls() {
+absl::Status CurlHandle::SetUpTls() {
   CURL* easy = easy_.get();
   const std::filesystem::path dir = endpoint_.tls_dir;
+  if (!FileExists(dir)) {
+    return EngineUnreachable(endpoint_, "there is no " + dir.native());
+  }
+  if (FileExists(dir / "cert.pem") && !FileExists(dir / "key.pem")) {
+    return EngineUnreachable(
+        endpoint_, "cert.pem has no key.pem beside it in " + dir.native());
+  }
   curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                    static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   // Each file may be missing: a context can hold just a CA, or nothing.
@@ -122,6 +129,7 @@ void CurlHandle::SetUpTls() {
   const bool verify = !endpoint_.skip_tls_verify;
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+  return absl::OkStatus();
 }
 
 int CurlHandle::BeforeRequest(void* self, char*, char*, int, int) {
@@ -135,14 +143,23 @@ std::string CurlHandle::Explain(CURLcode code) {
     return std::string(ssh_status_.message());
   }
   if (ssh_ != nullptr) {
-    if (std::string text = ssh_->ErrorOutput(); !text.empty()) {
-      return "ssh: " + text;
+    const std::string text = SshErrorText(ssh_->ErrorOutput());
+    if (!text.empty()) {
+      return text.starts_with("ssh: ") ? text : "ssh: " + text;
     }
   }
   if (code == CURLE_GOT_NOTHING) {
     return "the connection was closed without an answer";
   }
-  return error_[0] != '\0' ? std::string(error_) : curl_easy_strerror(code);
+  const std::string text =
+      error_[0] != '\0' ? std::string(error_) : curl_easy_strerror(code);
+  // libcurl's own words for a peer that is gone before it looked at the name.
+  if (!endpoint_.tls_dir.empty() &&
+      text.find("getpeername") != std::string::npos) {
+    return "it hung up during the TLS handshake; perhaps it does not accept "
+           "cert.pem";
+  }
+  return text;
 }
 
 absl::Status CurlHandle::ConnectError(CURLcode code) {

@@ -58,7 +58,8 @@ class CurlHandle {
 
   absl::Status SetUp(const std::string& target,
                      std::chrono::milliseconds connect_timeout);
-  void SetUpTls();
+  // Reason ENGINE_UNREACHABLE when a file that must be there is not.
+  absl::Status SetUpTls();
   static int BeforeRequest(void* self, char* remote_ip, char* local_ip,
                            int remote_port, int local_port);
 

@@ -24,12 +24,23 @@ std::string Seconds(std::chrono::milliseconds time) {
 
 absl::Status EngineUnreachable(const EngineEndpoint& endpoint,
                                const std::string& why) {
-  return MakeError(
-      absl::StatusCode::kUnavailable, kEngineUnreachable,
-      fmt::format("no engine answers at {}: {}", Describe(endpoint),
-                  Printable(why, 1024)),
+  std::string remedy =
       "Start docker, or name the right engine: check DOCKER_HOST and "
-      "`docker context ls`, or pass --engine.");
+      "`docker context ls`, or pass --engine.";
+  if (!endpoint.tls_dir.empty()) {
+    remedy = fmt::format(
+        "Check that the engine runs, and that ca.pem, cert.pem and key.pem in "
+        "{} are the ones for it.",
+        Printable(endpoint.tls_dir, 256));
+  } else if (endpoint.host.starts_with("ssh://")) {
+    remedy =
+        "Check that `ssh HOST docker version` works without a question: the "
+        "host's key must be known, and yours accepted.";
+  }
+  return MakeError(absl::StatusCode::kUnavailable, kEngineUnreachable,
+                   fmt::format("no engine answers at {}: {}",
+                               Describe(endpoint), Printable(why, 1024)),
+                   remedy);
 }
 
 absl::Status EnginePermissionDenied(const EngineEndpoint& endpoint) {
@@ -66,7 +77,11 @@ absl::Status EngineError(const EngineEndpoint& endpoint, long http_status,
   return MakeError(absl::StatusCode::kUnknown, kEngineError,
                    fmt::format("the engine at {} failed{}: {}",
                                Describe(endpoint), status, text),
-                   "Look into the engine's log; restarting it may help.");
+                   // Go's net/http says so.
+                   text.find("HTTPS server") != std::string::npos
+                       ? "It wants TLS: set DOCKER_TLS_VERIFY and "
+                         "DOCKER_CERT_PATH, or use a context."
+                       : "Look into the engine's log; restarting it may help.");
 }
 
 absl::Status EngineAnswerInvalid(const std::string& why) {

@@ -68,6 +68,25 @@ std::vector<std::string> SshArgv(const EngineAddress& address,
   return argv;
 }
 
+std::string SshErrorText(std::string_view raw) {
+  constexpr size_t kMost = 900;
+  std::string text;
+  while (!raw.empty()) {
+    const size_t end = std::min(raw.find('\n'), raw.size());
+    std::string_view line = raw.substr(0, end);
+    raw.remove_prefix(std::min(end + 1, raw.size()));
+    constexpr std::string_view kFrame = "@ \r\t";
+    const size_t first = line.find_first_not_of(kFrame);
+    if (first == std::string_view::npos) {
+      continue;
+    }
+    line = line.substr(first, line.find_last_not_of(kFrame) - first + 1);
+    text += text.empty() ? "" : "; ";
+    text += line;
+  }
+  return text.size() <= kMost ? text : "… " + text.substr(text.size() - kMost);
+}
+
 absl::StatusOr<std::unique_ptr<SshDial>> SshDial::Create(
     EngineAddress address, std::chrono::milliseconds connect_timeout) {
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor.

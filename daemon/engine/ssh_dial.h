@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,11 @@
 #include "platform/process.h"
 
 namespace bottled {
+
+// What ssh wrote to its standard error, as one text for people: its lines with
+// "; " between them, without the frame around its warnings. A text of more than
+// 900 bytes loses its beginning, as ssh says last what it died of.
+std::string SshErrorText(std::string_view raw);
 
 // The command line. Exposed for tests.
 std::vector<std::string> SshArgv(const EngineAddress& address,

@@ -117,6 +117,19 @@ TEST_F(TlsTest, AServerOfAnotherNameIsRefused) {
               FailsWith("ENGINE_UNREACHABLE"));
 }
 
+TEST_F(TlsTest, MissingFilesAreNamed) {
+  EngineEndpoint endpoint = Serve({});
+  std::filesystem::remove(dir_.path() / "key.pem");
+  const auto keyless = EngineClient(endpoint).Negotiate({});
+  ASSERT_THAT(keyless, FailsWith("ENGINE_UNREACHABLE"));
+  EXPECT_THAT(testing::MessageOf(keyless.status()), HasSubstr("no key.pem"));
+  EXPECT_THAT(GetErrorDetail(keyless.status()).remedy,
+              HasSubstr(endpoint.tls_dir));
+  endpoint.tls_dir += "/gone";
+  EXPECT_THAT(testing::MessageOf(EngineClient(endpoint).Negotiate({}).status()),
+              HasSubstr("there is no " + endpoint.tls_dir));
+}
+
 TEST_F(TlsTest, NoCertificateOfOursIsRefusedByTheServer) {
   EngineEndpoint endpoint =
       Serve({"-CAfile", "ca.pem", "-Verify", "1", "-verify_return_error"});

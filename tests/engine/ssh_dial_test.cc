@@ -37,6 +37,23 @@ TEST(SshDial, CommandLine) {
                   "system", "dial-stdio"));
 }
 
+TEST(SshErrorText, IsOneTextWithoutTheFrame) {
+  EXPECT_EQ(SshErrorText("Host key verification failed.\r\n"),
+            "Host key verification failed.");
+  EXPECT_EQ(
+      SshErrorText("@@@@@@@@@@@@\r\n@    WARNING: IT HAS CHANGED!     @\r\n"
+                   "@@@@@@@@@@@@\r\nSomebody could be\r\n\r\nlistening.\r\n"),
+      "WARNING: IT HAS CHANGED!; Somebody could be; listening.");
+  EXPECT_EQ(SshErrorText("me@example.org: Permission denied (publickey).\n"),
+            "me@example.org: Permission denied (publickey).");
+  EXPECT_EQ(SshErrorText(""), "");
+  EXPECT_EQ(SshErrorText("@@@\n"), "");
+  const std::string text =
+      SshErrorText(std::string(2000, 'x') + "\nthe reason\n");
+  EXPECT_LT(text.size(), 1000U);
+  EXPECT_TRUE(text.ends_with("; the reason"));
+}
+
 // Carries standard input and output to a Unix socket, as `docker system
 // dial-stdio` does at the far end; its arguments and environment go to a file.
 constexpr char kFakeSsh[] = R"(#!/usr/bin/env python3
