@@ -4,6 +4,7 @@ Environment: BOTTLED_BIN (directory of the two binaries), BOTTLED_TEST_DOCKER_HO
 BOTTLED_SMOLVM. Under CI a missing real part is a failure, elsewhere a skip.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -131,9 +132,9 @@ class Daemon:
                 out += [str(p) for p in (self.cache / name).rglob("*")]
         return out
 
-    def fail_reason(self, *args, code=None):
+    def fail_reason(self, *args, code=None, env=None):
         """Runs a command that must fail; returns its error object."""
-        result = self.ctl("--json", *args, check=False)
+        result = self.ctl("--json", *args, check=False, env=env)
         assert result.returncode != 0, result.stdout
         if code is not None:
             assert result.returncode == code, (result.returncode,
@@ -142,12 +143,27 @@ class Daemon:
         return last["error"]
 
 
-@pytest.fixture
-def workdir():
+@contextlib.contextmanager
+def short_dir():
     # Short, because a socket's path has at most 107 bytes.
     path = tempfile.mkdtemp(prefix="bt-", dir="/tmp")
-    yield pathlib.Path(path)
-    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield pathlib.Path(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def workdir():
+    with short_dir() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def engine_dir():
+    """Of an engine that the tests of a file share."""
+    with short_dir() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +198,27 @@ def load(docker):
                 "image", "inspect", "-f", "{{.Id}}",
                 image.name).decode().strip()
         return loaded[image.name]
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def plain_bytes(docker_host, load):
+    """What the test engine's image becomes, made by a daemon whose cache no
+    test shares."""
+    made = {}
+
+    def do(image):
+        if image.name not in made:
+            load(image)
+            with short_dir() as base:
+                instance = Daemon(base, docker_host).start()
+                try:
+                    made[image.name] = pathlib.Path(
+                        instance.pack(image.name)).read_bytes()
+                finally:
+                    instance.stop()
+        return made[image.name]
 
     return do
 
