@@ -14,6 +14,7 @@
 #include "endpoint/endpoint.h"
 #include "platform/activation.h"
 #include "platform/file.h"
+#include "platform/supervisor.h"
 #include "platform/unix_socket.h"
 #include "store/recovery.h"
 
@@ -102,6 +103,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   ASSIGN_OR_RETURN(PoolOptions pool, MakePoolOptions(options_));
   feed_ = std::make_unique<ChangeFeed>(clock);
   engines_ = std::make_unique<Engines>(EngineClient::Options());
+  engine_objects_ = std::make_unique<EngineObjects>(*index_, *engines_, clock);
   uploads_ = std::make_unique<Uploads>();
   Scheduler::Options scheduling;
   scheduling.max_running = options_.max_running_jobs;
@@ -113,6 +115,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   limits.max_unpacked_bytes = options_.max_image_bytes;
   packs_ = std::make_unique<PackService>(
       PackService::Deps{.engines = *engines_,
+                        .engine_objects = *engine_objects_,
                         .index = *index_,
                         .objects = *objects_,
                         .scheduler = *scheduler_,
@@ -120,7 +123,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                         .clock = clock,
                         .changes = feed_.get()},
       PackService::Options{.limits = limits,
-                           .packer_threads = options_.pack_threads});
+                           .packer_threads = options_.pack_threads,
+                           .supervisor = OwnExecutable()});
   MakeBottleServices(clock, std::move(pool));
   service_ = std::make_unique<BottledService>(
       BottledService::Deps{.packs = *packs_,
@@ -148,8 +152,11 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
 void Daemon::Sweep(const CancelToken& cancel) {
   const absl::StatusOr<EngineEndpoint> engine =
       ResolveEndpoint(ProcessEnv(), "");
-  const absl::Status status = bottles_->Sweep(
-      engine.ok() ? std::optional(*engine) : std::nullopt, cancel);
+  absl::Status status = engine_objects_->Reap(cancel);
+  if (status.ok()) {
+    status = bottles_->Sweep(
+        engine.ok() ? std::optional(*engine) : std::nullopt, cancel);
+  }
   if (!status.ok() && !absl::IsCancelled(status)) {
     Log("app")->warn("cannot sweep: {}", std::string(status.message()));
   }

@@ -23,6 +23,7 @@
 #include "engine/engines.h"
 #include "jobs/bottle_service.h"
 #include "jobs/change_feed.h"
+#include "jobs/engine_objects.h"
 #include "jobs/network_view.h"
 #include "jobs/pack_service.h"
 #include "jobs/preflight.h"
@@ -77,6 +78,7 @@ class Daemon {
   std::unique_ptr<Engines> engines_;
   // With short timeouts, for what is only looked at.
   std::unique_ptr<Engines> quick_engines_;
+  std::unique_ptr<EngineObjects> engine_objects_;
   std::unique_ptr<Uploads> uploads_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PackService> packs_;

@@ -18,6 +18,7 @@
 #include "fmt/format.h"
 #include "platform/notify.h"
 #include "platform/signals.h"
+#include "platform/supervisor.h"
 
 namespace bottled {
 namespace {
@@ -49,6 +50,9 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int RunDaemon(int argc, const char* const* argv) {
+  if (IsSupervisor(argc, argv)) {
+    return Supervise(argc, argv);
+  }
   BlockSignals();
   // Nothing that this process makes is for others.
   ::umask(0077);

@@ -17,13 +17,15 @@
 #include "engine/errors.h"
 #include "platform/pipe.h"
 #include "platform/process.h"
+#include "platform/run_program.h"
 
 namespace bottled {
 namespace {
 
 // The group has so long to tell the engine that nobody waits any more.
 constexpr std::chrono::milliseconds kGrace(2'000);
-constexpr int kProbeMs = 10'000;
+constexpr std::chrono::milliseconds kProbeLimit(10'000);
+constexpr size_t kMaxProbeBytes = 64 << 10;
 constexpr size_t kMaxArgument = 4096;
 constexpr size_t kMaxValue = 128 << 10;
 constexpr size_t kMaxItems = 256;
@@ -68,7 +70,8 @@ absl::Status CheckText(std::string_view what, const std::string& text,
 }
 
 // One run of the CLI: its output goes to `take`, its exit status comes back.
-absl::StatusOr<int> RunCli(const BuildCommand& command, int limit_ms,
+absl::StatusOr<int> RunCli(const BuildCommand& command,
+                           const std::string& supervisor,
                            const std::function<void(std::string_view)>& take,
                            const CancelToken& cancel) {
   ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
@@ -76,9 +79,9 @@ absl::StatusOr<int> RunCli(const BuildCommand& command, int limit_ms,
                                                   .env = command.env,
                                                   .stdout_fd = pipe.write.get(),
                                                   .stderr_fd = pipe.write.get(),
-                                                  .new_session = true}));
+                                                  .new_session = true,
+                                                  .supervisor = supervisor}));
   pipe.write.Reset();
-  const auto begin = std::chrono::steady_clock::now();
   std::array<char, 16 << 10> block{};
   bool open = true;
   while (true) {
@@ -104,20 +107,19 @@ absl::StatusOr<int> RunCli(const BuildCommand& command, int limit_ms,
     if (ended) {
       return status;
     }
-    if (limit_ms > 0 && std::chrono::steady_clock::now() - begin >
-                            std::chrono::milliseconds(limit_ms)) {
-      return ErrnoError(ETIMEDOUT, command.argv[0]);
-    }
   }
 }
 
 bool HasBuildx(const BuildSpec& spec, const EngineEndpoint& endpoint,
                const CancelToken& cancel) {
-  BuildCommand probe = MakeBuildCommand(spec, endpoint, true, "x");
-  probe.argv = {"docker", "buildx", "version"};
-  const absl::StatusOr<int> status =
-      RunCli(probe, kProbeMs, [](std::string_view) {}, cancel);
-  return status.ok() && *status == 0;
+  const absl::StatusOr<ProgramOutput> output =
+      RunProgram({.argv = {"docker", "buildx", "version"},
+                  .env = MakeBuildCommand(spec, endpoint, true, "x").env,
+                  .new_session = true,
+                  .limit = kProbeLimit,
+                  .max_bytes = kMaxProbeBytes,
+                  .cancel = cancel});
+  return output.ok() && output->exit_code == 0;
 }
 
 // Values that must not show: those of arguments, wherever they come from, and
@@ -271,7 +273,8 @@ BuildCommand MakeBuildCommand(const BuildSpec& spec,
 
 absl::Status RunBuild(const BuildSpec& spec, const EngineEndpoint& endpoint,
                       bool may_use_buildx, const std::string& unique_tag,
-                      const BuildSink& sink, const CancelToken& cancel) {
+                      const BuildSink& sink, const std::string& supervisor,
+                      const CancelToken& cancel) {
   RETURN_IF_ERROR(ValidateBuild(spec));
   const bool buildx = may_use_buildx && HasBuildx(spec, endpoint, cancel);
   RETURN_IF_ERROR(cancel.Check());
@@ -292,7 +295,7 @@ absl::Status RunBuild(const BuildSpec& spec, const EngineEndpoint& endpoint,
     }
   };
   const absl::StatusOr<int> status = RunCli(
-      MakeBuildCommand(spec, endpoint, buildx, unique_tag), 0,
+      MakeBuildCommand(spec, endpoint, buildx, unique_tag), supervisor,
       [&](std::string_view bytes) { tell(output.Add(bytes)); }, cancel);
   tell(output.Finish());
   if (!status.ok()) {

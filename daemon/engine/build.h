@@ -69,11 +69,13 @@ struct BuildSink {
 
 // Runs the build and blocks until it has ended; a cancel ends its process group
 // within three seconds. With `may_use_buildx` the plugin is looked for first.
-// On success the image is under `unique_tag` (and spec.tag). Reasons BAD_BUILD,
+// On success the image is under `unique_tag` (and spec.tag). `supervisor` is
+// that of ProcessSpec. Reasons BAD_BUILD,
 // BUILD_FAILED (with the step), BUILDER_NOT_FOUND, CANCELLED.
 absl::Status RunBuild(const BuildSpec& spec, const EngineEndpoint& endpoint,
                       bool may_use_buildx, const std::string& unique_tag,
-                      const BuildSink& sink, const CancelToken& cancel);
+                      const BuildSink& sink, const std::string& supervisor,
+                      const CancelToken& cancel);
 
 }  // namespace bottled
 

@@ -300,8 +300,8 @@ absl::StatusOr<std::unique_ptr<ByteSource>> EngineClient::SaveImage(
   }
 }
 
-absl::Status EngineClient::RemoveTag(const std::string& reference,
-                                     const CancelToken& cancel) {
+absl::StatusOr<bool> EngineClient::RemoveTag(const std::string& reference,
+                                             const CancelToken& cancel) {
   ASSIGN_OR_RETURN(const std::string encoded, EncodeReference(reference));
   ASSIGN_OR_RETURN(const EngineInfo info, Negotiate(cancel));
   ASSIGN_OR_RETURN(
@@ -309,9 +309,10 @@ absl::Status EngineClient::RemoveTag(const std::string& reference,
       GetOnce(
           "/v" + info.api.ToString() + "/images/" + encoded + "?noprune=true",
           kUnaryBlock, options_.unary_timeout, cancel, "DELETE"));
-  return answer.head.status == 200 || answer.head.status == 404
-             ? absl::OkStatus()
-             : EngineError(endpoint_, answer.head.status, answer.error_text);
+  if (answer.head.status != 200 && answer.head.status != 404) {
+    return EngineError(endpoint_, answer.head.status, answer.error_text);
+  }
+  return answer.head.status == 200;
 }
 
 absl::StatusOr<std::string> EngineClient::GetBody(const std::string& path,

@@ -92,9 +92,9 @@ class EngineClient {
       const Digest& id, const Platform& platform, const CancelToken& cancel);
 
   // Takes a tag away; the image stays while it has another, and its parents
-  // stay in any case. OK when there is no such tag. Reasons as above.
-  absl::Status RemoveTag(const std::string& reference,
-                         const CancelToken& cancel);
+  // stay in any case. False when there is no such tag. Reasons as above.
+  absl::StatusOr<bool> RemoveTag(const std::string& reference,
+                                 const CancelToken& cancel);
 
   // All networks of the engine. Reasons as Negotiate(), and
   // ENGINE_ANSWER_INVALID.

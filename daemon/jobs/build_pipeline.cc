@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "pack/native_packer.h"
@@ -28,22 +27,16 @@ void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
 }
 
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
-    const PipelineDeps& deps, const BuildSpec& build,
+    const PipelineDeps& deps, EngineObjects& objects, const BuildSpec& build,
     const std::string& fingerprint, const std::shared_ptr<EngineClient>& engine,
     PipelineInput input, Job& job) {
   const CancelToken token = job.token();
   EventLog& events = job.events();
   events.StartStage(Stage::kBuild);
   ASSIGN_OR_RETURN(const EngineInfo info, engine->Negotiate(token));
-  const std::string tag = "bottled.local/build:" + job.id();
-  const absl::Cleanup remove_tag = [&engine, &tag, &job] {
-    // Also after a cancel, so not with the job's token.
-    if (absl::Status status = engine->RemoveTag(tag, CancelToken());
-        !status.ok()) {
-      Log("jobs")->warn("job {}: cannot remove its tag {}: {}", job.id(), tag,
-                        std::string(status.message()));
-    }
-  };
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<EngineObjects::HeldTag> tag,
+      objects.HoldTag(engine->endpoint(), "bottled.local/build:" + job.id()));
   const BuildSink sink = {.line =
                               [&events](const std::string& line) {
                                 events.AddLine(line, /*warning=*/false);
@@ -58,13 +51,13 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
                               }};
   // buildx would boot a builder of its own beside podman, from an image that it
   // pulls.
-  RETURN_IF_ERROR(
-      RunBuild(build, engine->endpoint(), !info.podman, tag, sink, token));
+  RETURN_IF_ERROR(RunBuild(build, engine->endpoint(), !info.podman, tag->name(),
+                           sink, deps.supervisor, token));
 
   events.StartStage(Stage::kIdentify);
   const Platform platform = HostPlatform();
   ASSIGN_OR_RETURN(const EngineImage image,
-                   engine->InspectImage(tag, platform, token));
+                   engine->InspectImage(tag->name(), platform, token));
   if (!fingerprint.empty()) {
     const absl::Status noted = deps.index.RecordBuild(
         engine->endpoint().host, fingerprint, image.id, deps.clock.NowMs());

@@ -13,6 +13,7 @@
 #include "image/content_key.h"
 #include "image/digest.h"
 #include "image/platform.h"
+#include "jobs/engine_objects.h"
 #include "jobs/job.h"
 #include "jobs/pack_pipeline.h"
 
@@ -31,11 +32,12 @@ void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
 // the builder knows whether its result would be another one; what is shared is
 // the artifact, when the image is one that was packed before. The result is
 // found by a tag of this job's own, `bottled.local/build:<job>`, which goes on
-// every way out of this call; a kill -9 leaves it. The index remembers which
+// every way out of this call, and after a kill -9 by `objects`. The index
+// remembers which
 // image `fingerprint` (if any) led to. Reasons of RunBuild(),
 // EngineClient and RunPackPipeline().
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
-    const PipelineDeps& deps, const BuildSpec& build,
+    const PipelineDeps& deps, EngineObjects& objects, const BuildSpec& build,
     const std::string& fingerprint, const std::shared_ptr<EngineClient>& engine,
     PipelineInput input, Job& job);
 

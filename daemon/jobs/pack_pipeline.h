@@ -62,6 +62,8 @@ struct PipelineDeps {
   Objects& objects;
   const Clock& clock;
   int packer_threads = 0;
+  // For programs that jobs run: see ProcessSpec.
+  std::string supervisor = {};
   // Hears of artifacts that come and go. May be null.
   ChangeFeed* changes = nullptr;
 };

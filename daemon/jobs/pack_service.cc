@@ -69,6 +69,7 @@ PipelineDeps PackService::MakeDeps() const {
           .objects = deps_.objects,
           .clock = deps_.clock,
           .packer_threads = options_.packer_threads,
+          .supervisor = options_.supervisor,
           .changes = deps_.changes};
 }
 
@@ -243,11 +244,11 @@ absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
   ASSIGN_OR_RETURN(
       PackAnswer answer,
       Submit(spec, flight, Digest(), name, [&]() -> Scheduler::Work {
-        return [deps = MakeDeps(), build = source.build,
-                engine = deps_.engines.Get(source.engine),
+        return [deps = MakeDeps(), &objects = deps_.engine_objects,
+                build = source.build, engine = deps_.engines.Get(source.engine),
                 fingerprint = source.fingerprint,
                 input = MakeInput(spec, name)](Job& job) mutable {
-          return RunBuildPipeline(deps, build, fingerprint, engine,
+          return RunBuildPipeline(deps, objects, build, fingerprint, engine,
                                   std::move(input), job);
         };
       }));

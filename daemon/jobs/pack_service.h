@@ -21,6 +21,7 @@
 #include "image/content_key.h"
 #include "image/limits.h"
 #include "jobs/change_feed.h"
+#include "jobs/engine_objects.h"
 #include "jobs/pack_pipeline.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
@@ -77,6 +78,7 @@ class PackService {
  public:
   struct Deps {
     Engines& engines;
+    EngineObjects& engine_objects;
     Index& index;
     Objects& objects;
     Scheduler& scheduler;
@@ -88,6 +90,8 @@ class PackService {
   struct Options {
     ImageLimits limits;
     int packer_threads = 0;
+    // For programs that jobs run: see ProcessSpec.
+    std::string supervisor = {};
     // How long the sender of an upload may take to begin.
     std::chrono::milliseconds upload_timeout{60'000};
   };

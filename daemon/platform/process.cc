@@ -17,10 +17,15 @@
 #include "base/status_macros.h"
 #include "platform/errors.h"
 #include "platform/find_program.h"
+#include "platform/pipe.h"
 #include "platform/spawn_close.h"
+#include "platform/supervisor.h"
 
 namespace bottled {
 namespace {
+
+// A supervisor that takes longer hangs.
+constexpr std::chrono::seconds kSupervisorLimit(30);
 
 // What the child is told to do before it runs the program.
 class SpawnSettings {
@@ -36,11 +41,12 @@ class SpawnSettings {
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
-  // Returns an errno value.
-  int Prepare(const ProcessSpec& spec) {
-    const std::array<int, 3> fds = {spec.stdin_fd, spec.stdout_fd,
-                                    spec.stderr_fd};
-    for (int target = 0; target < 3; ++target) {
+  // `lifeline` becomes descriptor 3 unless it is -1. Returns an errno value.
+  int Prepare(const ProcessSpec& spec, int lifeline) {
+    const std::array<int, 4> fds = {spec.stdin_fd, spec.stdout_fd,
+                                    spec.stderr_fd, lifeline};
+    const int count = lifeline < 0 ? 3 : 4;
+    for (int target = 0; target < count; ++target) {
       if (const int error = Redirect(fds[static_cast<size_t>(target)], target);
           error != 0) {
         return error;
@@ -50,7 +56,8 @@ class SpawnSettings {
     flags =
         static_cast<short>(flags | (spec.new_session ? POSIX_SPAWN_SETSID
                                                      : POSIX_SPAWN_SETPGROUP));
-    if (const int error = CloseOthersInChild(&actions_, &flags); error != 0) {
+    if (const int error = CloseOthersInChild(count, &actions_, &flags);
+        error != 0) {
       return error;
     }
     // Blocked and ignored signals would be inherited: ours are no business of
@@ -76,10 +83,10 @@ class SpawnSettings {
       return ::posix_spawn_file_actions_addopen(
           &actions_, target, "/dev/null", target == 0 ? O_RDONLY : O_WRONLY, 0);
     }
-    if (fd < 3) {
+    if (fd <= kLifelineFd) {
       // An earlier action may overwrite it, and dup2() onto itself would keep
       // close-on-exec.
-      Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+      Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, kLifelineFd + 1));
       if (!copy.valid()) {
         return errno;
       }
@@ -91,7 +98,7 @@ class SpawnSettings {
 
   posix_spawn_file_actions_t actions_;
   posix_spawnattr_t attributes_;
-  std::array<Fd, 3> copies_;
+  std::array<Fd, 4> copies_;
 };
 
 bool HasNul(const std::string& text) {
@@ -143,15 +150,24 @@ absl::StatusOr<Process> Process::Start(const ProcessSpec& spec) {
   RETURN_IF_ERROR(CheckSpec(spec));
   ASSIGN_OR_RETURN(const std::string program,
                    FindProgram(spec.argv[0], spec.env));
+  Pipe lifeline;
+  std::vector<std::string> words = spec.argv;
+  std::string executable = program;
+  if (!spec.supervisor.empty()) {
+    ASSIGN_OR_RETURN(lifeline, MakePipe());
+    executable = spec.supervisor;
+    words.insert(words.begin(), {"bottled", kSuperviseFlag, program});
+  }
   SpawnSettings settings;
-  if (const int error = settings.Prepare(spec); error != 0) {
+  if (const int error = settings.Prepare(spec, lifeline.read.get());
+      error != 0) {
     return ErrnoError(error, "start " + program);
   }
-  const std::vector<char*> argv = Pointers(spec.argv);
+  const std::vector<char*> argv = Pointers(words);
   const std::vector<char*> env = Pointers(spec.env);
   pid_t pid = -1;
   const int error =
-      ::posix_spawn(&pid, program.c_str(), settings.actions(),
+      ::posix_spawn(&pid, executable.c_str(), settings.actions(),
                     settings.attributes(), argv.data(), env.data());
   if (error == ENOENT || error == ENOTDIR) {
     return ProgramNotFoundError(program);
@@ -159,17 +175,19 @@ absl::StatusOr<Process> Process::Start(const ProcessSpec& spec) {
   if (error != 0) {
     return ErrnoError(error, "start " + program);
   }
-  return Process(pid);
+  return Process(pid, std::move(lifeline.write));
 }
 
 Process::Process(Process&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
+      lifeline_(std::move(other.lifeline_)),
       wait_status_(std::exchange(other.wait_status_, std::nullopt)) {}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
     Stop(std::chrono::milliseconds(0));
     pid_ = std::exchange(other.pid_, -1);
+    lifeline_ = std::move(other.lifeline_);
     wait_status_ = std::exchange(other.wait_status_, std::nullopt);
   }
   return *this;
@@ -209,6 +227,15 @@ bool Process::TryWait(int* wait_status) {
   return true;
 }
 
+void Process::WaitUntil(std::chrono::steady_clock::time_point deadline) {
+  // Polled, as a pidfd is Linux' alone and this is not a hot path.
+  std::chrono::milliseconds pause(1);
+  while (!Peek() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, std::chrono::milliseconds(20));
+  }
+}
+
 void Process::Stop(std::chrono::milliseconds grace) {
   if (pid_ < 0) {
     return;
@@ -217,13 +244,12 @@ void Process::Stop(std::chrono::milliseconds grace) {
     ::kill(-pid_, SIGTERM);
     // A stopped process sees SIGTERM only when it runs again.
     ::kill(-pid_, SIGCONT);
-    const auto deadline = std::chrono::steady_clock::now() + grace;
-    // Polled, as a pidfd is Linux' alone and this is not a hot path.
-    std::chrono::milliseconds pause(1);
-    while (!Peek() && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(pause);
-      pause = std::min(pause * 2, std::chrono::milliseconds(20));
-    }
+    WaitUntil(std::chrono::steady_clock::now() + grace);
+  }
+  if (lifeline_.valid() && !Peek()) {
+    // The supervisor knows more than the group: it kills all, then it ends.
+    ::kill(pid_, SIGUSR1);
+    WaitUntil(std::chrono::steady_clock::now() + kSupervisorLimit);
   }
   if (pid_ < 0) {
     return;

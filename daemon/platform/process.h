@@ -9,6 +9,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,9 +32,13 @@ struct ProcessSpec {
   int stderr_fd = -1;
   // True: setsid(), so that no terminal signal reaches it. Else setpgid().
   bool new_session = false;
+  // OwnExecutable(): between it and us is a supervisor (supervisor.h), so that
+  // it and all that it starts end with it or with us. Empty: none.
+  std::string supervisor = {};
 };
 
-// A running child. Destruction kills its group and reaps it. Not thread-safe.
+// A running child. Destruction kills its group, or everything below its
+// supervisor, and reaps it. Not thread-safe.
 class Process {
  public:
   // Reason PROGRAM_NOT_FOUND when there is no such program.
@@ -60,13 +65,18 @@ class Process {
   void Detach() { pid_ = -1; }
 
  private:
-  explicit Process(pid_t pid) : pid_(pid) {}
+  Process(pid_t pid, Fd lifeline) : pid_(pid), lifeline_(std::move(lifeline)) {}
+
+  // Waits until the leader has ended, or until `deadline`.
+  void WaitUntil(std::chrono::steady_clock::time_point deadline);
 
   // True when the leader has ended; sets wait_status_, does not reap.
   bool Peek();
 
   // -1 once reaped or detached.
   pid_t pid_ = -1;
+  // Of a supervisor.
+  Fd lifeline_;
   std::optional<int> wait_status_;
 };
 

@@ -8,10 +8,11 @@
 
 namespace bottled {
 
-// Call after the file actions for 0, 1 and 2 were added. Adds an action or a
-// flag, so that the child starts with no descriptor above 2. Returns an errno
-// value, 0 for success.
-int CloseOthersInChild(posix_spawn_file_actions_t* actions, short* flags);
+// Call after the file actions for the descriptors below `first` were added.
+// Adds an action or a flag, so that the child starts with no other ones.
+// Returns an errno value, 0 for success.
+int CloseOthersInChild(int first, posix_spawn_file_actions_t* actions,
+                       short* flags);
 
 }  // namespace bottled
 

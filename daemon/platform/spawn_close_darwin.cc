@@ -4,7 +4,7 @@
 
 namespace bottled {
 
-int CloseOthersInChild(posix_spawn_file_actions_t*, short* flags) {
+int CloseOthersInChild(int, posix_spawn_file_actions_t*, short* flags) {
   *flags = static_cast<short>(*flags | POSIX_SPAWN_CLOEXEC_DEFAULT);
   return 0;
 }

@@ -2,9 +2,9 @@
 
 namespace bottled {
 
-int CloseOthersInChild(posix_spawn_file_actions_t* actions, short*) {
+int CloseOthersInChild(int first, posix_spawn_file_actions_t* actions, short*) {
   // glibc 2.34.
-  return ::posix_spawn_file_actions_addclosefrom_np(actions, 3);
+  return ::posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
 }  // namespace bottled

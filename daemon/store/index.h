@@ -183,6 +183,14 @@ class Index {
   // `older_than_ms`; their bottles stay. Returns their slugs, sorted.
   absl::StatusOr<std::vector<std::string>> ExpireLeases(int64_t older_than_ms);
 
+  // --- engines -----------------------------------------------------------
+  // Notes an object before it is made; again is no error.
+  absl::Status NoteEngineObject(const EngineObject& object);
+  // Once it is gone.
+  absl::Status ForgetEngineObject(const EngineObject& object);
+  // The oldest first.
+  absl::StatusOr<std::vector<EngineObject>> ListEngineObjects();
+
  private:
   struct State;
   explicit Index(std::unique_ptr<State> state);

@@ -144,6 +144,19 @@ struct StoredBottle {
   std::optional<AddressLease> lease;  // none after it has expired
 };
 
+// Something on an engine that is ours to remove.
+struct EngineObject {
+  // As in EngineEndpoint.
+  std::string host;
+  std::string tls_dir;
+  bool skip_tls_verify = false;
+  // A tag's whole reference.
+  std::string tag;
+  int64_t created_ms = 0;
+
+  bool operator==(const EngineObject&) const = default;
+};
+
 }  // namespace bottled
 
 #endif  // BOTTLED_STORE_RECORDS_H_

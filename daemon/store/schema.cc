@@ -155,10 +155,25 @@ CREATE TABLE build(
 constexpr char kPlannedMode[] =
     "ALTER TABLE bottle ADD COLUMN planned_mode TEXT NOT NULL DEFAULT ''";
 
+// What was made on an engine and is to be removed again.
+constexpr char kEngineObjects[] = R"sql(
+CREATE TABLE engine_object(
+  -- The endpoint: a host such as "unix:///run/docker.sock", and its TLS.
+  host TEXT NOT NULL,
+  tls_dir TEXT NOT NULL,
+  skip_tls_verify INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK(kind IN ('tag', 'container')),
+  name TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  PRIMARY KEY(host, kind, name)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
     {"2026-11-planned-mode", kPlannedMode},
+    {"2026-11-engine-objects", kEngineObjects},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

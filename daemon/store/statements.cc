@@ -243,6 +243,24 @@ absl::Status PrepareBottles(Database& db, Statements& out) {
       });
 }
 
+absl::Status PrepareEngineObjects(Database& db, Statements& out) {
+  using S = Statements;
+  return PrepareAll(
+      db, out,
+      {
+          {&S::engine_object_put,
+           "INSERT INTO engine_object(host, tls_dir, skip_tls_verify, kind, "
+           "name, created_ms) VALUES(?,?,?,'tag',?,?) ON CONFLICT DO NOTHING"},
+          {&S::engine_object_list,
+           "SELECT host, tls_dir, skip_tls_verify, name, created_ms "
+           "FROM engine_object "
+           "WHERE kind = 'tag' ORDER BY created_ms, host, name"},
+          {&S::engine_object_delete,
+           "DELETE FROM engine_object WHERE host = ? AND kind = 'tag' "
+           "AND name = ?"},
+      });
+}
+
 }  // namespace
 
 absl::StatusOr<Statements> Statements::Prepare(Database& db) {
@@ -251,6 +269,7 @@ absl::StatusOr<Statements> Statements::Prepare(Database& db) {
   RETURN_IF_ERROR(PrepareKeys(db, out));
   RETURN_IF_ERROR(PrepareJobs(db, out));
   RETURN_IF_ERROR(PrepareBottles(db, out));
+  RETURN_IF_ERROR(PrepareEngineObjects(db, out));
   return out;
 }
 

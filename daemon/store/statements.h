@@ -34,6 +34,8 @@ struct Statements {
   Statement bottle_insert, bottle_update, bottle_by_slug, bottle_list;
   Statement bottle_plan_set, bottle_delete;
   Statement lease_put, lease_list, lease_activate, lease_expire;
+
+  Statement engine_object_put, engine_object_list, engine_object_delete;
 };
 
 }  // namespace bottled

@@ -169,6 +169,65 @@ def test_cancel_leaves_no_builder(daemon, docker, context, workdir):
     assert daemon.leftovers() == []
 
 
+def running(text):
+    return subprocess.run(["pgrep", "-f", text], capture_output=True,
+                          text=True).stdout.split()
+
+
+def test_a_killed_daemon_takes_its_builder_along(idle_daemon, docker,
+                                                 docker_host, context, workdir):
+    path = context("RUN echo begun; sleep 301")
+    idle_daemon.env["DOCKER_HOST"] = docker_host
+    idle_daemon.start()
+    client = idle_daemon.spawn("--json", "--no-start", "pack", "--build", path,
+                               name_of(workdir))
+    for line in client.stdout:
+        if "begun" in line or "sleep 301" in line:
+            break
+    time.sleep(1)
+    assert running("sleep 301")
+    idle_daemon.kill()
+    client.kill()
+    client.communicate()
+    end = time.monotonic() + 20
+    names = ("sleep 301", f"docker build.*{path}", f"supervise.*{path}")
+    while any(map(running, names)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert [running(name) for name in names] == [[], [], []]
+
+
+def build_tags(docker):
+    return docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}",
+                  "bottled.local/build").decode().split()
+
+
+def test_a_killed_daemon_removes_its_tag_later(idle_daemon, docker, docker_host,
+                                               context, workdir):
+    docker("tag", os.environ["BOTTLED_TEST_IMAGE"],
+           "bottled.local/build:somebody-elses")
+    path = context()
+    (path / "root/large").write_bytes(os.urandom(64 << 20))
+    idle_daemon.env["DOCKER_HOST"] = docker_host
+    idle_daemon.start()
+    client = idle_daemon.spawn("--json", "--no-start", "pack", "--build", path,
+                               name_of(workdir))
+    for line in client.stdout:
+        if '"STAGE_READ"' in line:
+            break
+    idle_daemon.kill()
+    client.kill()
+    client.communicate()
+    tags = set(build_tags(docker))
+    assert len(tags) == 2
+    idle_daemon.start()
+    end = time.monotonic() + 30
+    while len(tags) == 2 and time.monotonic() < end:
+        time.sleep(0.1)
+        tags = set(build_tags(docker))
+    assert tags == {"bottled.local/build:somebody-elses"}
+    docker("rmi", *tags)
+
+
 @pytest.mark.parametrize("arguments", [
     ("--build", "/does/not/exist"), ("--build", "/etc/passwd")])
 def test_bad_contexts(daemon, arguments):

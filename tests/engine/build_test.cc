@@ -113,7 +113,7 @@ class FakeCli : public ::testing::Test {
         spec_, kEngine, true, "u:1",
         {.line = [this](const std::string& line) { lines_.push_back(line); },
          .steps = [this](BuildOutput::Steps steps) { steps_ = steps; }},
-        cancel);
+        /*supervisor=*/"", cancel);
   }
 
   TempDir dir_;
@@ -203,7 +203,7 @@ TEST(RunBuildTest, WithoutACliThereIsAReason) {
   EXPECT_TRUE(HasReason(RunBuild(spec, kEngine, true, "u:1",
                                  {.line = [](const std::string&) {},
                                   .steps = [](BuildOutput::Steps) {}},
-                                 {}),
+                                 "", {}),
                         "BUILDER_NOT_FOUND"));
 }
 

@@ -22,6 +22,7 @@ class ArtifactChangesTest : public testing::ServiceFixture {
   ArtifactChangesTest() {
     service_ = std::make_unique<PackService>(
         PackService::Deps{.engines = engines_,
+                          .engine_objects = engine_objects_,
                           .index = *index_,
                           .objects = *objects_,
                           .scheduler = *scheduler_,

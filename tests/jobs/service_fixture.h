@@ -23,6 +23,7 @@ class ServiceFixture : public StoreFixture {
   void Open(const PackService::Options& options) {
     service_ = std::make_unique<PackService>(
         PackService::Deps{.engines = engines_,
+                          .engine_objects = engine_objects_,
                           .index = *index_,
                           .objects = *objects_,
                           .scheduler = *scheduler_,
@@ -67,6 +68,7 @@ class ServiceFixture : public StoreFixture {
 
   TempDir files_;
   Engines engines_{EngineClient::Options()};
+  EngineObjects engine_objects_{*index_, engines_, Clock::System()};
   Uploads uploads_;
   std::unique_ptr<PackService> service_;
 };
