@@ -26,6 +26,9 @@ using std::chrono::steady_clock;
 constexpr int kCannotStart = 127;
 // Killing goes on while there are children, and looks again so often.
 constexpr std::chrono::milliseconds kKillPause(5);
+// A thread that some library made may take our signals away, so that waiting
+// has an end.
+constexpr std::chrono::nanoseconds kLookAgain = std::chrono::milliseconds(200);
 
 volatile sig_atomic_t kill_now = 0;
 
@@ -70,18 +73,15 @@ void Supervisor::Wait() {
   if (lifeline_) {
     FD_SET(kLifelineFd, &fds);
   }
-  timespec pause = {};
-  if (kill_at_.has_value()) {
-    const auto left = std::clamp<steady_clock::duration>(
-        *kill_at_ - steady_clock::now(), kKillPause, kSuperviseGrace);
-    pause.tv_sec = std::chrono::floor<std::chrono::seconds>(left).count();
-    pause.tv_nsec =
-        (std::chrono::nanoseconds(left) - std::chrono::seconds(pause.tv_sec))
-            .count();
-  }
+  const auto pause =
+      kill_at_.has_value()
+          ? std::clamp<std::chrono::nanoseconds>(
+                *kill_at_ - steady_clock::now(), kKillPause, kLookAgain)
+          : kLookAgain;
+  timespec limit = {};
+  limit.tv_nsec = std::chrono::nanoseconds(pause).count();
   // Signals are blocked but in here, so that no end of a child is missed.
-  if (::pselect(kLifelineFd + 1, &fds, nullptr, nullptr,
-                kill_at_.has_value() ? &pause : nullptr, &none) > 0) {
+  if (::pselect(kLifelineFd + 1, &fds, nullptr, nullptr, &limit, &none) > 0) {
     OnLifelineEnd();
   }
   if (kill_now != 0) {
