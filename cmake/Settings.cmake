@@ -11,6 +11,10 @@ if(BOTTLED_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(bottled_sanitizers INTERFACE
     -fsanitize=${BOTTLED_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(bottled_sanitizers INTERFACE
+      "-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/tests/tsan.ignore")
+  endif()
 endif()
 
 target_compile_options(bottled_settings INTERFACE
