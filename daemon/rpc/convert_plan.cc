@@ -21,7 +21,8 @@ void Fill(const Json& object, Message& message);
 // A message's texts must be UTF-8.
 std::string Utf8(const Json& value) {
   const auto& text = value.get_ref<const std::string&>();
-  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; })) {
+  if (std::all_of(text.begin(), text.end(),
+                  [](unsigned char c) { return c < 0x80; })) {
     return text;
   }
   return Json::parse(value.dump(-1, ' ', /*ensure_ascii=*/false,
