@@ -14,7 +14,7 @@
 #include "endpoint/endpoint.h"
 #include "platform/activation.h"
 #include "platform/file.h"
-#include "platform/supervisor.h"
+#include "platform/own_executable.h"
 #include "platform/unix_socket.h"
 #include "store/recovery.h"
 

@@ -1,15 +1,11 @@
 // This file was never compiled, as no macOS machine was at hand.
 
 #include <libproc.h>
-#include <mach-o/dyld.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <string>
 
 #include "platform/descendants.h"
-#include "platform/supervisor.h"
 
 namespace bottled {
 
@@ -29,15 +25,6 @@ std::vector<pid_t> Descendants(pid_t root) {
   std::reverse(found.begin(), found.end());
   found.pop_back();
   return found;
-}
-
-std::string OwnExecutable() {
-  uint32_t size = 0;
-  ::_NSGetExecutablePath(nullptr, &size);
-  std::string path(size, '\0');
-  return ::_NSGetExecutablePath(path.data(), &size) == 0
-             ? std::string(path.c_str())
-             : std::string();
 }
 
 }  // namespace bottled

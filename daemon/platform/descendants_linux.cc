@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "platform/descendants.h"
-#include "platform/supervisor.h"
 
 namespace bottled {
 namespace {
@@ -57,7 +56,5 @@ std::vector<pid_t> Descendants(pid_t root) {
   found.pop_back();
   return found;
 }
-
-std::string OwnExecutable() { return "/proc/self/exe"; }
 
 }  // namespace bottled

@@ -19,6 +19,7 @@
 #include "platform/find_program.h"
 #include "platform/pipe.h"
 #include "platform/spawn_close.h"
+#include "platform/spawn_signals.h"
 #include "platform/supervisor.h"
 
 namespace bottled {
@@ -52,7 +53,7 @@ class SpawnSettings {
         return error;
       }
     }
-    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    short flags = ResetSignalsInChild(&attributes_);
     flags =
         static_cast<short>(flags | (spec.new_session ? POSIX_SPAWN_SETSID
                                                      : POSIX_SPAWN_SETPGROUP));
@@ -60,16 +61,6 @@ class SpawnSettings {
         error != 0) {
       return error;
     }
-    // Blocked and ignored signals would be inherited: ours are no business of
-    // the child.
-    sigset_t none;
-    sigemptyset(&none);
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, SIGKILL);
-    sigdelset(&all, SIGSTOP);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
     ::posix_spawnattr_setpgroup(&attributes_, 0);
     return ::posix_spawnattr_setflags(&attributes_, flags);
   }

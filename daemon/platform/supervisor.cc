@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "platform/descendants.h"
+#include "platform/spawn_signals.h"
 
 extern char** environ;
 
@@ -131,16 +132,7 @@ pid_t StartProgram(const char* program, const char* const* argv,
                    char* const* env) {
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  sigset_t all;
-  sigfillset(&all);
-  sigdelset(&all, SIGKILL);
-  sigdelset(&all, SIGSTOP);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setflags(&attributes, ResetSignalsInChild(&attributes));
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, program, nullptr, &attributes,
                                   const_cast<char* const*>(argv), env);

@@ -13,7 +13,6 @@
 #define BOTTLED_PLATFORM_SUPERVISOR_H_
 
 #include <chrono>
-#include <string>
 
 namespace bottled {
 
@@ -30,10 +29,6 @@ bool IsSupervisor(int argc, const char* const* argv);
 // Returns the exit status; a program that was ended by a signal ends this
 // process by the same one. 127 when the program cannot be started.
 int Supervise(int argc, const char* const* argv);
-
-// The path of this process's executable, for ProcessSpec::supervisor. It works
-// also after the file was replaced (Linux).
-std::string OwnExecutable();
 
 }  // namespace bottled
 

@@ -1,0 +1,7 @@
+#include "platform/own_executable.h"
+
+namespace bottled {
+
+std::string OwnExecutable() { return "/proc/self/exe"; }
+
+}  // namespace bottled
