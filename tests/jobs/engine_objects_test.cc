@@ -64,11 +64,12 @@ class EngineObjectsTest : public ::testing::Test {
 
   testing::TestIndex index_;
   testing::TestClock clock_;
+  // Before the engine: its thread uses them until it is joined.
+  std::mutex mu_;
+  std::set<std::string> tags_;
   testing::FakeEngine engine_;
   Engines engines_{EngineClient::Options()};
   EngineObjects objects_{*index_, engines_, clock_};
-  std::mutex mu_;
-  std::set<std::string> tags_;
 };
 
 TEST_F(EngineObjectsTest, ATagGoesWithItsHolder) {
