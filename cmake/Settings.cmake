@@ -63,5 +63,9 @@ function(bottled_precompile TARGET)
     # <string>, which it forgives in system headers unless they are precompiled.
     target_compile_options(${TARGET} PRIVATE -fpch-preprocess
       -Wno-array-bounds -Wno-stringop-overflow)
+  else()
+    # For ccache: the header's content counts, not its time.
+    target_compile_options(${TARGET} PRIVATE
+      "SHELL:-Xclang -fno-pch-timestamp")
   endif()
 endfunction()
