@@ -8,6 +8,7 @@
 #ifndef BOTTLED_BASE_CANCEL_H_
 #define BOTTLED_BASE_CANCEL_H_
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -55,6 +56,9 @@ class CancelSource {
  private:
   std::shared_ptr<CancelState> state_;
 };
+
+// Blocks for `time`; the error of a token that is cancelled meanwhile.
+absl::Status SleepFor(std::chrono::milliseconds time, const CancelToken& token);
 
 }  // namespace bottled
 

@@ -47,6 +47,14 @@ class SpawnSettings {
     const std::array<int, 4> fds = {spec.stdin_fd, spec.stdout_fd,
                                     spec.stderr_fd, lifeline};
     const int count = lifeline < 0 ? 3 : 4;
+    if (!spec.working_dir.empty()) {
+      // glibc 2.29, macOS 10.15.
+      if (const int error = ::posix_spawn_file_actions_addchdir_np(
+              &actions_, spec.working_dir.c_str());
+          error != 0) {
+        return error;
+      }
+    }
     for (int target = 0; target < count; ++target) {
       if (const int error = Redirect(fds[static_cast<size_t>(target)], target);
           error != 0) {
@@ -109,7 +117,16 @@ absl::Status CheckSpec(const ProcessSpec& spec) {
       return BadCommandError("an environment variable is malformed");
     }
   }
+  const std::string& dir = spec.working_dir;
+  if (!dir.empty() && (!dir.starts_with('/') || HasNul(dir))) {
+    return BadCommandError("the working directory is no absolute path");
+  }
   return absl::OkStatus();
+}
+
+// posix_spawn() does not say which of the two paths it means.
+bool MayWorkIn(const std::string& dir) {
+  return dir.empty() || ::access((dir + "/.").c_str(), X_OK) == 0;
 }
 
 // posix_spawn() takes pointers to non-const, but does not write.
@@ -147,7 +164,10 @@ absl::StatusOr<Process> Process::Start(const ProcessSpec& spec) {
   if (!spec.supervisor.empty()) {
     ASSIGN_OR_RETURN(lifeline, MakePipe());
     executable = spec.supervisor;
-    words.insert(words.begin(), {"bottled", kSuperviseFlag, program});
+    words.insert(
+        words.begin(),
+        {"bottled", spec.public_files ? kSupervisePublicFlag : kSuperviseFlag,
+         program});
   }
   SpawnSettings settings;
   if (const int error = settings.Prepare(spec, lifeline.read.get());
@@ -160,6 +180,9 @@ absl::StatusOr<Process> Process::Start(const ProcessSpec& spec) {
   const int error =
       ::posix_spawn(&pid, executable.c_str(), settings.actions(),
                     settings.attributes(), argv.data(), env.data());
+  if (error != 0 && !MayWorkIn(spec.working_dir)) {
+    return ErrnoError(errno, "work in " + spec.working_dir);
+  }
   if (error == ENOENT || error == ENOTDIR) {
     return ProgramNotFoundError(program);
   }

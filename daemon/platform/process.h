@@ -32,9 +32,15 @@ struct ProcessSpec {
   int stderr_fd = -1;
   // True: setsid(), so that no terminal signal reaches it. Else setpgid().
   bool new_session = false;
+  // Absolute; where it runs. Empty: where we do.
+  std::string working_dir = {};
   // OwnExecutable(): between it and us is a supervisor (supervisor.h), so that
   // it and all that it starts end with it or with us. Empty: none.
   std::string supervisor = {};
+  // What it makes may be read by everybody (umask 022), for programs that have
+  // helpers under another user. Only with a supervisor; without one, and else,
+  // it has our umask.
+  bool public_files = false;
 };
 
 // A running child. Destruction kills its group, or everything below its

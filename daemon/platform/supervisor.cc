@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,10 +177,14 @@ void EndBySignal(int signal) {
 }  // namespace
 
 bool IsSupervisor(int argc, const char* const* argv) {
-  return argc >= 4 && std::strcmp(argv[1], kSuperviseFlag) == 0;
+  return argc >= 4 && (std::strcmp(argv[1], kSuperviseFlag) == 0 ||
+                       std::strcmp(argv[1], kSupervisePublicFlag) == 0);
 }
 
 int Supervise(int /*argc*/, const char* const* argv) {
+  if (std::strcmp(argv[1], kSupervisePublicFlag) == 0) {
+    ::umask(0022);
+  }
   SetSignals();
   AdoptOrphans();
   ::fcntl(kLifelineFd, F_SETFD, FD_CLOEXEC);

@@ -17,12 +17,14 @@
 namespace bottled {
 
 inline constexpr char kSuperviseFlag[] = "--supervise";
+// The same, and what the program makes may be read by everybody: umask 022.
+inline constexpr char kSupervisePublicFlag[] = "--supervise-public";
 // Where the supervisor finds its lifeline.
 inline constexpr int kLifelineFd = 3;
 inline constexpr std::chrono::seconds kSuperviseGrace(5);
 
 // True when this process was started as a supervisor: `argv` is
-// NAME --supervise PROGRAM ARGV0….
+// NAME FLAG PROGRAM ARGV0…, with one of the flags above.
 bool IsSupervisor(int argc, const char* const* argv);
 
 // main() of a supervisor. Call it first of all, before there are threads.

@@ -193,6 +193,37 @@ TEST(Process, MayHaveASessionOfItsOwn) {
   EXPECT_EQ(::getpgid(process->pid()), process->pid());
 }
 
+TEST(Process, RunsWhereItIsTold) {
+  const TempDir dir;
+  const std::string here = std::filesystem::canonical(dir.path()).native();
+  EXPECT_EQ(Output({.argv = {"pwd"}, .env = {kPath}, .working_dir = here}),
+            here + "\n");
+  EXPECT_EQ(Output({.argv = {"pwd"}, .env = {kPath}}),
+            std::filesystem::current_path().native() + "\n");
+}
+
+TEST(Process, WorkingDirectoriesThatCannotBe) {
+  const TempDir dir;
+  ASSERT_TRUE(WriteFileAtomic(dir / "file", "", 0700).ok());
+  const auto start = [](const std::string& where) {
+    return Process::Start(
+               {.argv = {"true"}, .env = {kPath}, .working_dir = where})
+        .status();
+  };
+  for (const std::string& where :
+       {std::string("relative"), std::string("./"), std::string("/a\0b", 4)}) {
+    EXPECT_TRUE(HasReason(start(where), "BAD_COMMAND")) << where;
+  }
+  EXPECT_THAT(start((dir / "absent").native()).ToString(),
+              HasSubstr((dir / "absent").native()));
+  EXPECT_FALSE(start((dir / "file").native()).ok());
+  EXPECT_TRUE(HasReason(
+      Process::Start(
+          {.argv = {dir / "absent"}, .env = {kPath}, .working_dir = dir.path()})
+          .status(),
+      "PROGRAM_NOT_FOUND"));
+}
+
 TEST(Process, UnknownPrograms) {
   const TempDir dir;
   for (const std::string& name :

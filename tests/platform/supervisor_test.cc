@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ namespace {
 class Supervised {
  public:
   explicit Supervised(const std::string& script,
-                      const std::string& program = "/bin/sh") {
+                      const std::string& program = "/bin/sh",
+                      const char* flag = kSuperviseFlag) {
     Pipe lifeline = MakePipe().value();
     Pipe output = MakePipe().value();
     pid_ = ::fork();
@@ -33,9 +35,9 @@ class Supervised {
       for (int fd = kLifelineFd + 1; fd < 200; ++fd) {
         ::close(fd);
       }
-      const std::vector<const char*> argv = {
-          "bottled", kSuperviseFlag, program.c_str(), "sh",
-          "-c",      script.c_str(), nullptr};
+      const std::vector<const char*> argv = {"bottled", flag, program.c_str(),
+                                             "sh",      "-c", script.c_str(),
+                                             nullptr};
       ::_exit(Supervise(static_cast<int>(argv.size()) - 1, argv.data()));
     }
     lifeline_ = std::move(lifeline.write);
@@ -92,6 +94,15 @@ TEST(Supervisor, PassesTheStreamsOnAndKeepsNone) {
   Supervised shell("echo out; exec >&-; sleep 600");
   EXPECT_EQ(shell.Line(), "out");
   EXPECT_EQ(shell.Line(), "") << "the script closed its end, the only one";
+}
+
+TEST(Supervisor, KeepsOurUmaskUnlessToldOtherwise) {
+  const mode_t mask = ::umask(0077);
+  Supervised ours("umask");
+  Supervised open("umask", "/bin/sh", kSupervisePublicFlag);
+  ::umask(mask);
+  EXPECT_EQ(ours.Line(), "0077");
+  EXPECT_EQ(open.Line(), "0022");
 }
 
 TEST(Supervisor, NothingIsLeftOfAProgramThatEnded) {
@@ -151,8 +162,10 @@ TEST(Supervisor, ASignalKillsAllAtOnce) {
 TEST(Supervisor, KnowsItsCommandLine) {
   const char* yes[] = {"bottled", "--supervise", "/bin/true", "true"};
   const char* no[] = {"bottled", "--supervise", "/bin/true"};
+  const char* open[] = {"bottled", "--supervise-public", "/bin/true", "true"};
   const char* other[] = {"bottled", "--config", "a", "b"};
   EXPECT_TRUE(IsSupervisor(4, yes));
+  EXPECT_TRUE(IsSupervisor(4, open));
   EXPECT_FALSE(IsSupervisor(3, no));
   EXPECT_FALSE(IsSupervisor(4, other));
 }
