@@ -43,6 +43,33 @@ struct EngineInfo {
   bool podman = false;
 };
 
+// Any call, for the parts of the API that have files of their own
+// (containers.h, push.h, registry.h).
+struct EngineRequest {
+  const char* method = "GET";
+  // Below the version, percent-encoded, with its query: "/containers/x/json".
+  std::string path;
+  // JSON; absent: no body.
+  std::optional<std::string> body;
+  // "Name: value".
+  std::vector<std::string> fields;
+  // How long the head of the answer may take; 0 = Options::unary_timeout.
+  std::chrono::milliseconds head_timeout{0};
+  // Bytes that a block of the answer holds at most.
+  size_t block_bytes = 64 << 10;
+};
+
+struct EngineReply {
+  EngineInfo info;
+  HttpHead head;
+  // Of an answer of 2xx, its body yet to be read; of any other null.
+  std::unique_ptr<HttpExchange> exchange;
+  // Of any other: the engine's words, for people.
+  std::string error_text;
+
+  bool ok() const { return head.status >= 200 && head.status < 300; }
+};
+
 class EngineClient {
  public:
   struct Options {
@@ -65,6 +92,19 @@ class EngineClient {
 
   const EngineEndpoint& endpoint() const { return endpoint_; }
 
+  const Options& options() const { return options_; }
+
+  // Makes a call in the negotiated version; any status of HTTP is a reply. A
+  // request that is not GET is sent once, as it may have been carried out when
+  // its answer is lost. Reasons as Negotiate().
+  absl::StatusOr<EngineReply> Call(const EngineRequest& request,
+                                   const CancelToken& cancel);
+
+  // The whole body of a reply that is ok(); any other is ENGINE_ERROR. At most
+  // 8 MiB. Reasons as Negotiate().
+  absl::StatusOr<std::string> ReadReply(EngineReply& reply,
+                                        const CancelToken& cancel);
+
   // Negotiates with `GET /_ping` and remembers the result until a connection
   // fails or a version is refused. The version is the lower of ours (1.49) and
   // the engine's; engines whose minimum is higher are met there. Reasons
@@ -77,7 +117,6 @@ class EngineClient {
   // manifest's. An image that names no platform is taken to be of the wanted
   // one, as docker does. Reasons as above and IMAGE_NOT_FOUND,
   // ARCHITECTURE_MISMATCH (the image exists, but not for `platform`),
-  // IMAGE_UNSAVABLE (it is, but the engine has lost parts of it),
   // BAD_REFERENCE, ENGINE_ANSWER_INVALID, BAD_IMAGE_CONFIG.
   absl::StatusOr<EngineImage> InspectImage(const std::string& reference,
                                            const Platform& platform,
@@ -105,38 +144,35 @@ class EngineClient {
   absl::StatusOr<EngineDescription> Describe(const CancelToken& cancel);
 
  private:
-  // An exchange whose head was read. Of an answer that is not 200 the text,
-  // of use to people, was read too.
-  struct Answer {
-    EngineInfo info;
-    std::unique_ptr<HttpExchange> exchange;
-    HttpHead head;
-    std::string error_text;
-  };
-
   // A path without the version, which may depend on the engine.
   using MakeTarget = std::function<std::string(const EngineInfo&)>;
 
-  // Asks, with a second try when the remembered negotiation turns out to be
-  // wrong.
-  absl::StatusOr<Answer> Get(const MakeTarget& make_target, size_t block_bytes,
-                             std::chrono::milliseconds head_timeout,
-                             const CancelToken& cancel);
-  absl::StatusOr<Answer> GetOnce(const std::string& target, size_t block_bytes,
-                                 std::chrono::milliseconds head_timeout,
-                                 const CancelToken& cancel,
-                                 const char* method = "GET");
+  // Asks in the negotiated version. GET has a second try when what was
+  // remembered of the engine turns out to be wrong.
+  absl::StatusOr<EngineReply> Ask(const MakeTarget& make_target,
+                                  const HttpExchange::Options& exchange,
+                                  std::chrono::milliseconds head_timeout,
+                                  const CancelToken& cancel);
+  absl::StatusOr<EngineReply> AskOnce(const std::string& target,
+                                      HttpExchange::Options exchange,
+                                      std::chrono::milliseconds head_timeout,
+                                      const CancelToken& cancel);
+  absl::StatusOr<EngineReply> Get(const MakeTarget& make_target,
+                                  size_t block_bytes,
+                                  std::chrono::milliseconds head_timeout,
+                                  const CancelToken& cancel);
   absl::StatusOr<EngineInfo> Ping(const CancelToken& cancel);
-  // The body of an answer of 200; any other answer is ENGINE_ERROR.
+  // The body of an answer of 2xx; any other answer is ENGINE_ERROR.
   absl::StatusOr<std::string> GetBody(const std::string& path,
                                       const CancelToken& cancel);
 
   // What a refused inspect or save means.
-  absl::Status InspectFailure(const Answer& answer,
-                              const std::string& reference,
-                              const std::string& path, const Platform& platform,
-                              const CancelToken& cancel);
-  absl::Status SaveFailure(const Answer& answer, const Digest& id,
+  absl::StatusOr<EngineImage> InspectRefused(const EngineReply& answer,
+                                             const std::string& reference,
+                                             const std::string& path,
+                                             const Platform& platform,
+                                             const CancelToken& cancel);
+  absl::Status SaveFailure(const EngineReply& answer, const Digest& id,
                            const Platform& platform, const CancelToken& cancel);
 
   std::optional<EngineInfo> Remembered();

@@ -34,7 +34,8 @@ std::string ErrnoText(long errnum) {
 
 absl::StatusOr<std::unique_ptr<CurlHandle>> CurlHandle::Create(
     const EngineEndpoint& endpoint, const std::string& target,
-    std::chrono::milliseconds connect_timeout) {
+    std::chrono::milliseconds connect_timeout,
+    const std::vector<std::string>& fields) {
   if (!InitCurl()) {
     return absl::InternalError("libcurl cannot be initialised");
   }
@@ -44,12 +45,13 @@ absl::StatusOr<std::unique_ptr<CurlHandle>> CurlHandle::Create(
   if (handle->easy_ == nullptr) {
     return absl::InternalError("libcurl gives no handle");
   }
-  RETURN_IF_ERROR(handle->SetUp(target, connect_timeout));
+  RETURN_IF_ERROR(handle->SetUp(target, connect_timeout, fields));
   return handle;
 }
 
 absl::Status CurlHandle::SetUp(const std::string& target,
-                               std::chrono::milliseconds connect_timeout) {
+                               std::chrono::milliseconds connect_timeout,
+                               const std::vector<std::string>& fields) {
   ASSIGN_OR_RETURN(const EngineAddress address, SplitEngineAddress(endpoint_));
   CURL* easy = easy_.get();
   connect_timeout_ = connect_timeout;
@@ -71,7 +73,14 @@ absl::Status CurlHandle::SetUp(const std::string& target,
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "bottled");
-  headers_.reset(curl_slist_append(nullptr, "Connection: close"));
+  RETURN_IF_ERROR(AddField("Connection: close"));
+  // Without a value they are left out. libcurl would wait for an engine's leave
+  // before it sends a body, and call that body a form.
+  RETURN_IF_ERROR(AddField("Expect:"));
+  RETURN_IF_ERROR(AddField("Content-Type:"));
+  for (const std::string& field : fields) {
+    RETURN_IF_ERROR(AddField(field.c_str()));
+  }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
 
   std::string base;
@@ -101,6 +110,18 @@ absl::Status CurlHandle::SetUp(const std::string& target,
   if (curl_easy_setopt(easy, CURLOPT_URL, (base + target).c_str()) !=
       CURLE_OK) {
     return absl::InternalError("libcurl refuses the URL");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CurlHandle::AddField(const char* field) {
+  curl_slist* const list = curl_slist_append(headers_.get(), field);
+  if (list == nullptr) {
+    return absl::ResourceExhaustedError("libcurl ran out of memory");
+  }
+  // Of a list that has elements the head stays what it was.
+  if (headers_ == nullptr) {
+    headers_.reset(list);
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,10 +36,12 @@ using CurlList = std::unique_ptr<curl_slist, CurlListDeleter>;
 // pointers into it. Not thread-safe.
 class CurlHandle {
  public:
-  // Starts nothing yet. Reason BAD_ENGINE_ADDRESS, or what the system says.
+  // Starts nothing yet. `fields` ("Name: value") are sent besides our own.
+  // Reason BAD_ENGINE_ADDRESS, or what the system says.
   static absl::StatusOr<std::unique_ptr<CurlHandle>> Create(
       const EngineEndpoint& endpoint, const std::string& target,
-      std::chrono::milliseconds connect_timeout);
+      std::chrono::milliseconds connect_timeout,
+      const std::vector<std::string>& fields);
 
   CurlHandle(const CurlHandle&) = delete;
   CurlHandle& operator=(const CurlHandle&) = delete;
@@ -57,7 +60,9 @@ class CurlHandle {
       : endpoint_(std::move(endpoint)) {}
 
   absl::Status SetUp(const std::string& target,
-                     std::chrono::milliseconds connect_timeout);
+                     std::chrono::milliseconds connect_timeout,
+                     const std::vector<std::string>& fields);
+  absl::Status AddField(const char* field);
   // Reason ENGINE_UNREACHABLE when a file that must be there is not.
   absl::Status SetUpTls();
   static int BeforeRequest(void* self, char* remote_ip, char* local_ip,

@@ -168,4 +168,82 @@ absl::Status ArchitectureMismatch(const std::string& reference,
                   platform, name, platform));
 }
 
+absl::Status ContainerNameTaken(const EngineEndpoint& endpoint,
+                                const std::string& name) {
+  const std::string shown = Printable(name, 256);
+  return MakeError(
+      absl::StatusCode::kAlreadyExists, kContainerNameTaken,
+      fmt::format("the engine at {} has a container \"{}\" already",
+                  Describe(endpoint), shown),
+      fmt::format("Remove it with `docker rm -f {}` if it is not needed.",
+                  shown));
+}
+
+absl::Status PortTaken(const EngineEndpoint& endpoint,
+                       const std::string& text) {
+  return MakeError(
+      absl::StatusCode::kUnavailable, kPortTaken,
+      fmt::format("the engine at {} could not publish a port: {}",
+                  Describe(endpoint), text),
+      "Another program on the engine's host has the port: try again.");
+}
+
+absl::Status PushFailed(const std::string& target, const std::string& text,
+                        bool may_pass) {
+  return MakeError(
+      may_pass ? absl::StatusCode::kUnavailable
+               : absl::StatusCode::kFailedPrecondition,
+      kPushFailed,
+      fmt::format("the engine could not push {}: {}", Printable(target, 512),
+                  text),
+      // Go's net/http says so.
+      text.find("HTTP response to HTTPS client") != std::string::npos
+          ? "The engine insists on TLS there: it takes plain HTTP from "
+            "127.0.0.1 and from its insecure-registries only."
+          : "Look into the engine's log; `docker push` of the same name fails "
+            "in the same way.");
+}
+
+absl::Status ImagePullFailed(const EngineEndpoint& endpoint,
+                             const std::string& reference,
+                             const std::string& text) {
+  const std::string name = Printable(reference, 512);
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, kImagePullFailed,
+      fmt::format("the engine at {} could not pull \"{}\": {}",
+                  Describe(endpoint), name, text),
+      fmt::format("Check that `docker pull {}` works; without a network, bring "
+                  "the image there with `docker load`.",
+                  name));
+}
+
+absl::Status RegistryUnreachable(const std::string& address,
+                                 const std::string& why) {
+  return MakeError(
+      absl::StatusCode::kUnavailable, kRegistryUnreachable,
+      fmt::format("no registry answers this host at {}: {}",
+                  Printable(address, 256), Printable(why, 1024)),
+      "Check that the engine's published ports can be reached from this host.");
+}
+
+absl::Status RegistryError(const std::string& address, long http_status,
+                           const std::string& why) {
+  const std::string status =
+      http_status == 0 ? "" : fmt::format(" (HTTP {})", http_status);
+  return MakeError(
+      absl::StatusCode::kUnknown, kRegistryError,
+      fmt::format("the registry at {} failed{}: {}", Printable(address, 256),
+                  status, Printable(why, 2048)),
+      "Check what listens there, and look into its log.");
+}
+
+absl::Status ManifestMissing(const std::string& address,
+                             const std::string& name) {
+  return MakeError(absl::StatusCode::kNotFound, kManifestMissing,
+                   fmt::format("the registry at {} has no {}",
+                               Printable(address, 256), Printable(name, 512)),
+                   "Push the image again: the registry may have been replaced "
+                   "meanwhile.");
+}
+
 }  // namespace bottled

@@ -29,6 +29,13 @@ inline constexpr std::string_view kImageNotFound = "IMAGE_NOT_FOUND";
 inline constexpr std::string_view kImageUnsavable = "IMAGE_UNSAVABLE";
 inline constexpr std::string_view kArchitectureMismatch =
     "ARCHITECTURE_MISMATCH";
+inline constexpr std::string_view kContainerNameTaken = "CONTAINER_NAME_TAKEN";
+inline constexpr std::string_view kPortTaken = "PORT_TAKEN";
+inline constexpr std::string_view kPushFailed = "PUSH_FAILED";
+inline constexpr std::string_view kImagePullFailed = "IMAGE_PULL_FAILED";
+inline constexpr std::string_view kRegistryUnreachable = "REGISTRY_UNREACHABLE";
+inline constexpr std::string_view kRegistryError = "REGISTRY_ERROR";
+inline constexpr std::string_view kManifestMissing = "MANIFEST_MISSING";
 
 // Nobody answers, or the connection ended before the answer did.
 absl::Status EngineUnreachable(const EngineEndpoint& endpoint,
@@ -82,6 +89,35 @@ absl::Status BuildFailed(const std::string& step, const std::string& last_line,
 absl::Status ArchitectureMismatch(const std::string& reference,
                                   const std::string& found,
                                   const Platform& wanted);
+
+absl::Status ContainerNameTaken(const EngineEndpoint& endpoint,
+                                const std::string& name);
+
+// A container's published port belongs to another program; UNAVAILABLE, as the
+// next port may be free.
+absl::Status PortTaken(const EngineEndpoint& endpoint, const std::string& text);
+
+// `target` is the name that was pushed. `may_pass`: the connection to the
+// registry failed, so another try may work.
+absl::Status PushFailed(const std::string& target, const std::string& text,
+                        bool may_pass);
+
+absl::Status ImagePullFailed(const EngineEndpoint& endpoint,
+                             const std::string& reference,
+                             const std::string& text);
+
+// This host gets no answer of HTTP from `address`.
+absl::Status RegistryUnreachable(const std::string& address,
+                                 const std::string& why);
+
+// It answered, but not as a registry does. `http_status` 0: the answer itself
+// made no sense.
+absl::Status RegistryError(const std::string& address, long http_status,
+                           const std::string& why);
+
+// `name` is the repository with its tag or digest.
+absl::Status ManifestMissing(const std::string& address,
+                             const std::string& name);
 
 }  // namespace bottled
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,9 +37,19 @@ class CurlExchange final : public HttpExchange {
     curl_multi_remove_handle(multi_.get(), handle_->get());
   }
 
-  absl::Status Attach(const char* method) {
+  absl::Status Attach(const Options& options) {
     CURL* easy = handle_->get();
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options.method);
+    if (std::string_view(options.method) == "HEAD") {
+      curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else if (options.body.has_value()) {
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                       static_cast<curl_off_t>(options.body->size()));
+      if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
+                           options.body->data()) != CURLE_OK) {
+        return absl::ResourceExhaustedError("libcurl ran out of memory");
+      }
+    }
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &OnHeader);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &OnBody);
@@ -225,16 +236,16 @@ bool HttpHead::Framed() const {
 absl::StatusOr<std::unique_ptr<HttpExchange>> HttpExchange::Start(
     const EngineEndpoint& endpoint, const std::string& target,
     const Options& options) {
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<CurlHandle> handle,
-      CurlHandle::Create(endpoint, target, options.connect_timeout));
+  ASSIGN_OR_RETURN(std::unique_ptr<CurlHandle> handle,
+                   CurlHandle::Create(endpoint, target, options.connect_timeout,
+                                      options.fields));
   CurlMulti multi(curl_multi_init());
   if (multi == nullptr) {
     return absl::InternalError("libcurl gives no handle");
   }
   auto exchange = std::make_unique<CurlExchange>(
       endpoint, std::move(handle), std::move(multi), options.block_bytes);
-  RETURN_IF_ERROR(exchange->Attach(options.method));
+  RETURN_IF_ERROR(exchange->Attach(options));
   return exchange;
 }
 

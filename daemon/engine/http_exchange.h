@@ -1,5 +1,5 @@
-// HttpExchange: one request without a body on one connection of its own, read
-// block by block.
+// HttpExchange: one request on one connection of its own, its answer read block
+// by block.
 //
 // libcurl's multi interface, driven by the reader: nothing is read from the
 // socket while nobody asks, and every wait also watches the cancel token.
@@ -13,8 +13,10 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -42,7 +44,12 @@ class HttpExchange {
     std::chrono::milliseconds connect_timeout{20'000};
     // Bytes that a block holds at most.
     size_t block_bytes = 16 << 10;
+    // Of HEAD no body is waited for.
     const char* method = "GET";
+    // More fields of the request, "Name: value".
+    std::vector<std::string> fields;
+    // The body, sent with its length; absent: none.
+    std::optional<std::string> body;
   };
 
   // Prepares `METHOD target`; dials nothing yet. `target` begins with "/" and

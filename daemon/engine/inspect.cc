@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 8;
+constexpr size_t kMaxVolumes = 64;
 constexpr std::array<std::string_view, 8> kWanted = {
     "Id", "Created", "Config", "Architecture",
     "Os", "Variant", "Size",   "RootFS"};
@@ -40,6 +41,24 @@ json Take(json& parent, const char* key) {
   }
   const auto it = parent.find(key);
   return it == parent.end() ? json(nullptr) : std::move(*it);
+}
+
+std::vector<std::string> ReadVolumes(const json& inspect) {
+  std::vector<std::string> volumes;
+  const auto config = inspect.find("Config");
+  if (config == inspect.end() || !config->is_object()) {
+    return volumes;
+  }
+  const auto found = config->find("Volumes");
+  if (found == config->end() || !found->is_object()) {
+    return volumes;
+  }
+  for (const auto& [path, nothing] : found->items()) {
+    if (path.starts_with('/') && volumes.size() < kMaxVolumes) {
+      volumes.push_back(path);
+    }
+  }
+  return volumes;
 }
 
 }  // namespace
@@ -69,6 +88,7 @@ absl::StatusOr<EngineImage> ParseInspect(std::string_view text) {
     image.size_estimate = std::max<int64_t>(0, size.get<int64_t>());
   }
 
+  image.volumes = ReadVolumes(inspect);
   json root_fs = Take(inspect, "RootFS");
   json blob = json::object();
   blob["os"] = Take(inspect, "Os");

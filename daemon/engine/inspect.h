@@ -4,7 +4,9 @@
 #define BOTTLED_ENGINE_INSPECT_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "image/config.h"
@@ -23,6 +25,11 @@ struct EngineImage {
   // The engine's estimate in bytes; neither a bound nor comparable between
   // engines. 0 when unknown.
   int64_t size_estimate = 0;
+  // Paths at which a container of it gets a volume; absolute, at most 64.
+  std::vector<std::string> volumes;
+  // The engine has lost parts of it: it knows the image, but not for the
+  // platform that it is for. Told by EngineClient::InspectImage().
+  bool incomplete = false;
 };
 
 // The config goes through ParseImageConfig(), so that it is the same as that of

@@ -52,6 +52,10 @@ absl::StatusOr<std::string> EncodeReference(const std::string& reference) {
   return (bare_id ? "sha256:" : "") + PercentEncode(reference, "-._~/:@");
 }
 
+std::string EncodeQuery(std::string_view text) {
+  return PercentEncode(text, "-._~");
+}
+
 std::string PlatformQuery(const Platform& platform) {
   nlohmann::json json = {{"os", platform.os},
                          {"architecture", platform.architecture}};
@@ -61,7 +65,7 @@ std::string PlatformQuery(const Platform& platform) {
   // Bytes that are no UTF-8 must not throw; the engine will refuse the result.
   const std::string text =
       json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return "?platform=" + PercentEncode(text, "-._~");
+  return "?platform=" + EncodeQuery(text);
 }
 
 }  // namespace bottled

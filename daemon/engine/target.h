@@ -4,6 +4,7 @@
 #define BOTTLED_ENGINE_TARGET_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "image/platform.h"
@@ -15,6 +16,9 @@ namespace bottled {
 // podman and the containerd store refuse it otherwise (measured). Reason
 // BAD_REFERENCE for what a server would redirect: empty, "." and ".." segments.
 absl::StatusOr<std::string> EncodeReference(const std::string& reference);
+
+// The value of a query, all but unreserved characters percent-encoded.
+std::string EncodeQuery(std::string_view text);
 
 // "?platform=" and the JSON form that the engine wants, percent-encoded.
 std::string PlatformQuery(const Platform& platform);

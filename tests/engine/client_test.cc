@@ -173,7 +173,8 @@ TEST_F(ClientTest, APlatformThatTheEngineRefusesIsAMismatch) {
   }
   // The containerd store says the same of an image that lost its content.
   const auto damaged = client_.InspectImage("fx/tiny:1", Amd64(), {});
-  EXPECT_THAT(damaged, FailsWith("IMAGE_UNSAVABLE"));
+  ASSERT_THAT(damaged, IsOk());
+  EXPECT_TRUE(damaged->incomplete);
 }
 
 TEST_F(ClientTest, AnImageCalledPlatformIsJustMissing) {

@@ -1,5 +1,6 @@
 #include "fakes/fake_engine.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,45 +15,9 @@
 namespace bottled::testing {
 namespace {
 
-// Ends what a test forgot: no reply takes longer.
-constexpr int kForeverMs = 120'000;
-
-struct Gone {};
-
 void Require(bool ok, const char* what) {
   if (!ok) {
     throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
-  }
-}
-
-void SendAll(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (sent <= 0) {
-      throw Gone();
-    }
-    data.remove_prefix(static_cast<size_t>(sent));
-  }
-}
-
-// Waits for the client to go away; throws when it does.
-void WaitForGone(int fd, int timeout_ms) {
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) {
-      return;
-    }
-    pollfd wait = {fd, POLLIN, 0};
-    if (::poll(&wait, 1, static_cast<int>(left.count())) <= 0) {
-      return;
-    }
-    char byte = 0;
-    if (::recv(fd, &byte, 1, 0) <= 0) {
-      throw Gone();
-    }
   }
 }
 
@@ -74,26 +39,7 @@ struct FakeEngine::Connection {
   std::thread thread;
 };
 
-FakeReply FakeReply::Json(std::string body, int status) {
-  FakeReply reply;
-  reply.status = status;
-  reply.body = std::move(body);
-  return reply;
-}
-
-FakeReply FakeReply::Error(int status, const std::string& message) {
-  return Json("{\"message\":\"" + message + "\"}\n", status);
-}
-
-FakeReply FakeReply::Tar(std::string bytes) {
-  FakeReply reply;
-  reply.body = std::move(bytes);
-  reply.content_type = "application/x-tar";
-  reply.framing = Framing::kChunked;
-  return reply;
-}
-
-FakeEngine::FakeEngine() {
+FakeEngine::FakeEngine(Listen listen) : listen_(listen) {
   std::string name =
       (std::filesystem::temp_directory_path() / "bottled-fake-XXXXXX").string();
   Require(::mkdtemp(name.data()) != nullptr, "mkdtemp");
@@ -107,7 +53,7 @@ FakeEngine::~FakeEngine() {
   std::filesystem::remove_all(dir_, error);
 }
 
-void FakeEngine::Start() {
+void FakeEngine::ListenUnix() {
   listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM, 0));
   Require(listener_.valid(), "socket");
   sockaddr_un address = {};
@@ -118,6 +64,30 @@ void FakeEngine::Start() {
   Require(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address),
                  sizeof(address)) == 0,
           "bind");
+}
+
+void FakeEngine::ListenTcp() {
+  listener_ = Fd(::socket(AF_INET, SOCK_STREAM, 0));
+  Require(listener_.valid(), "socket");
+  const int on = 1;
+  ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port_));
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  Require(::bind(listener_.get(), generic, size) == 0, "bind");
+  Require(::getsockname(listener_.get(), generic, &size) == 0, "getsockname");
+  port_ = ntohs(address.sin_port);
+}
+
+void FakeEngine::Start() {
+  if (listen_ == Listen::kUnix) {
+    ListenUnix();
+  } else {
+    ListenTcp();
+  }
   Require(::listen(listener_.get(), 128) == 0, "listen");
   std::array<int, 2> wake{};
   Require(::pipe(wake.data()) == 0, "pipe");
@@ -173,25 +143,15 @@ void FakeEngine::Accept(int listener, int wake) {
 
 void FakeEngine::Serve(Connection& connection) {
   const int fd = connection.fd.get();
-  std::string head;
   try {
-    while (head.find("\r\n\r\n") == std::string::npos) {
-      std::array<char, 4096> block{};
-      const ssize_t got = ::recv(fd, block.data(), block.size(), 0);
-      if (got <= 0) {
-        throw Gone();
-      }
-      head.append(block.data(), static_cast<size_t>(got));
-    }
-    const FakeRequest request =
-        ParseRequest(head.substr(0, head.find("\r\n\r\n")));
+    const FakeRequest request = ReadFakeRequest(fd);
     {
       const std::lock_guard lock(mu_);
       requests_.push_back(request);
     }
     changed_.notify_all();
-    Send(fd, Answer(request));
-  } catch (const Gone&) {
+    SendFakeReply(fd, request.method, Answer(request));
+  } catch (const FakeClientGone&) {
     const std::lock_guard lock(mu_);
     ++aborted_;
   }
@@ -242,69 +202,6 @@ FakeReply FakeEngine::Answer(const FakeRequest& request) {
     return FakeReply::Error(404, "No such image: " + request.path);
   }
   return FakeReply::Error(404, "page not found");
-}
-
-void FakeEngine::Send(int fd, const FakeReply& reply) {
-  if (reply.delay.count() > 0) {
-    WaitForGone(fd, static_cast<int>(reply.delay.count()));
-  }
-  if (reply.hang_up) {
-    return;
-  }
-  if (!reply.raw.empty()) {
-    SendAll(fd, reply.raw);
-    return;
-  }
-  const bool chunked = reply.framing == FakeReply::Framing::kChunked;
-  const int64_t size = static_cast<int64_t>(reply.body.size()) * reply.repeat;
-  std::string head = "HTTP/1.1 " + std::to_string(reply.status) +
-                     " Text\r\nContent-Type: " + reply.content_type +
-                     "\r\nConnection: close\r\n";
-  for (const auto& [name, value] : reply.fields) {
-    head += name + ": " + value + "\r\n";
-  }
-  if (chunked) {
-    head += "Transfer-Encoding: chunked\r\n";
-  } else if (reply.framing == FakeReply::Framing::kLength) {
-    head += "Content-Length: " + std::to_string(size) + "\r\n";
-  }
-  SendAll(fd, head + "\r\n");
-
-  const auto send = [&](std::string_view data) {
-    if (!chunked) {
-      SendAll(fd, data);
-      return;
-    }
-    std::array<char, 32> length{};
-    std::snprintf(length.data(), length.size(), "%zx\r\n", data.size());
-    SendAll(fd, length.data());
-    SendAll(fd, data);
-    SendAll(fd, "\r\n");
-  };
-  const int64_t end = std::min(
-      {size, reply.cut_at.value_or(size), reply.stall_at.value_or(size)});
-  int64_t sent = 0;
-  while (sent < end) {
-    const auto at =
-        static_cast<size_t>(sent % static_cast<int64_t>(reply.body.size()));
-    const size_t piece = std::min({reply.write_bytes, reply.body.size() - at,
-                                   static_cast<size_t>(end - sent)});
-    send(std::string_view(reply.body).substr(at, piece));
-    sent += static_cast<int64_t>(piece);
-    if (reply.write_delay.count() > 0) {
-      WaitForGone(fd, static_cast<int>(reply.write_delay.count()));
-    }
-  }
-  if (reply.stall_at.has_value()) {
-    WaitForGone(fd, kForeverMs);
-    return;
-  }
-  if (!reply.append.empty()) {
-    send(reply.append);
-  }
-  if (chunked && (!reply.cut_at.has_value() || reply.cut_clean)) {
-    SendAll(fd, "0\r\n\r\n");
-  }
 }
 
 void FakeEngine::SetVersions(const std::string& newest,

@@ -1,5 +1,5 @@
-// FakeEngine: an HTTP/1.1 server on a Unix socket that answers as scripted, for
-// faults that a real engine cannot be made to show.
+// FakeEngine: an HTTP/1.1 server on a Unix socket, or on a port, that answers
+// as scripted, for faults that a real engine cannot be made to show.
 //
 // It knows /_ping and the version in front of paths as dockerd does; everything
 // else is a route. One request per connection, then it closes, as asked to by
@@ -38,6 +38,8 @@ struct FakeRequest {
   std::string query;
   // Lower-case names.
   std::map<std::string, std::string> fields;
+  // As long as its Content-Length says.
+  std::string body;
 };
 
 // An answer and what goes wrong with it.
@@ -80,13 +82,20 @@ class FakeEngine {
  public:
   using Handler = std::function<FakeReply(const FakeRequest&)>;
 
-  FakeEngine();
+  enum class Listen { kUnix, kTcp };
+
+  explicit FakeEngine(Listen listen = Listen::kUnix);
   ~FakeEngine();
   FakeEngine(const FakeEngine&) = delete;
   FakeEngine& operator=(const FakeEngine&) = delete;
 
-  // "unix:///…/engine.sock"
-  std::string host() const { return "unix://" + socket_path().string(); }
+  // "unix:///…/engine.sock", or "tcp://127.0.0.1:40123"
+  std::string host() const {
+    return listen_ == Listen::kUnix ? "unix://" + socket_path().string()
+                                    : "tcp://" + address();
+  }
+  // Of kTcp: "127.0.0.1:40123", kept over Stop() and Start().
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   std::filesystem::path socket_path() const { return dir_ / "engine.sock"; }
   // A directory of its own; vanishes with it.
   const std::filesystem::path& dir() const { return dir_; }
@@ -123,17 +132,20 @@ class FakeEngine {
  private:
   struct Connection;
 
+  void ListenUnix();
+  void ListenTcp();
   void Accept(int listener, int wake);
   void Serve(Connection& connection);
   FakeReply Answer(const FakeRequest& request);
-  void Send(int fd, const FakeReply& reply);
 
+  const Listen listen_;
   std::filesystem::path dir_;
 
   // Of the thread that uses the fake.
   Fd listener_;
   Fd wake_read_;
   Fd wake_write_;
+  int port_ = 0;
   std::thread acceptor_;
 
   mutable std::mutex mu_;
@@ -147,8 +159,17 @@ class FakeEngine {
   std::vector<std::unique_ptr<Connection>> connections_;
 };
 
+// Thrown when the client goes away.
+struct FakeClientGone {};
+
 // The head of an HTTP request, taken apart.
 FakeRequest ParseRequest(const std::string& head);
+
+// Reads one request with its body.
+FakeRequest ReadFakeRequest(int fd);
+
+// Sends a reply with all that is wrong with it; of HEAD just its head.
+void SendFakeReply(int fd, const std::string& method, const FakeReply& reply);
 
 }  // namespace bottled::testing
 

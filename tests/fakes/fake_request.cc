@@ -1,4 +1,8 @@
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <string>
 
 #include "fakes/fake_engine.h"
@@ -11,6 +15,16 @@ std::string Lower(std::string text) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
   return text;
+}
+
+// Appends what there is; throws when there is nothing more.
+void Receive(int fd, std::string& text) {
+  std::array<char, 4096> block{};
+  const ssize_t got = ::recv(fd, block.data(), block.size(), 0);
+  if (got <= 0) {
+    throw FakeClientGone();
+  }
+  text.append(block.data(), static_cast<size_t>(got));
 }
 
 }  // namespace
@@ -36,12 +50,32 @@ FakeRequest ParseRequest(const std::string& head) {
   if (question != std::string::npos) {
     request.query = request.target.substr(question + 1);
   }
-  if (request.path.starts_with("/v") && request.path.size() > 2 &&
-      request.path[2] >= '0' && request.path[2] <= '9') {
-    const size_t slash = request.path.find('/', 1);
+  // "/v1.41/…"; the "/v2/" of a registry is no version of an engine.
+  const size_t slash = std::min(request.path.find('/', 1), request.path.size());
+  if (request.path.starts_with("/v") &&
+      request.path.substr(0, slash).find('.') != std::string::npos) {
     request.version = request.path.substr(2, slash - 2);
     request.path =
-        slash == std::string::npos ? "/" : request.path.substr(slash);
+        slash == request.path.size() ? "/" : request.path.substr(slash);
+  }
+  return request;
+}
+
+FakeRequest ReadFakeRequest(int fd) {
+  std::string text;
+  while (text.find("\r\n\r\n") == std::string::npos) {
+    Receive(fd, text);
+  }
+  const size_t end = text.find("\r\n\r\n");
+  FakeRequest request = ParseRequest(text.substr(0, end));
+  request.body = text.substr(end + 4);
+  const auto length = request.fields.find("content-length");
+  const size_t size =
+      length == request.fields.end()
+          ? 0
+          : static_cast<size_t>(std::atoll(length->second.c_str()));
+  while (request.body.size() < size) {
+    Receive(fd, request.body);
   }
   return request;
 }
