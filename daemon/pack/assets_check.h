@@ -5,18 +5,15 @@
 #define BOTTLED_PACK_ASSETS_CHECK_H_
 
 #include <cstdint>
-#include <memory>
-#include <optional>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "pack/assets_decoder.h"
 #include "pack/layer_check.h"
 #include "pack/tar_scanner.h"
-
-struct ZSTD_DCtx_s;
 
 namespace bottled {
 
@@ -26,7 +23,6 @@ class AssetsCheck {
  public:
   // The member that must hold the layer, and its size.
   AssetsCheck(std::string layer_path, int64_t layer_size);
-  ~AssetsCheck();
   AssetsCheck(const AssetsCheck&) = delete;
   AssetsCheck& operator=(const AssetsCheck&) = delete;
 
@@ -36,7 +32,7 @@ class AssetsCheck {
   // They are over: SIDECAR_INVALID unless everything was complete.
   absl::Status Finish();
 
-  int64_t bytes_decoded() const { return bytes_decoded_; }
+  int64_t bytes_decoded() const { return decoder_.bytes_decoded(); }
   int64_t entry_count() const { return layer_check_.entry_count(); }
 
  private:
@@ -46,17 +42,14 @@ class AssetsCheck {
   // Constant after construction.
   const std::string layer_path_;
   const int64_t layer_size_;
-  ZSTD_DCtx_s* const context_;
 
-  std::vector<char> decoded_;
-  bool in_frame_ = false;
-  int64_t bytes_decoded_ = 0;
   TarScanner assets_;
   std::set<std::string, std::less<>> names_;
   bool in_layer_ = false;
   bool layer_seen_ = false;
   LayerCheck layer_check_;
   TarScanner layer_;
+  AssetsDecoder decoder_;
 };
 
 }  // namespace bottled

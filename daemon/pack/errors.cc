@@ -7,7 +7,20 @@
 namespace bottled {
 namespace {
 
-constexpr size_t kMaxPath = 1024;
+constexpr size_t kMaxShownPath = 1024;
+constexpr size_t kMaxWords = 1024;
+
+// Behind a message: what smolvm said.
+std::string Quoted(std::string_view words) {
+  return words.empty() ? std::string()
+                       : fmt::format(": {}", Printable(words, kMaxWords));
+}
+
+std::string Duration(std::chrono::milliseconds time) {
+  return time.count() % 1000 == 0
+             ? fmt::format("{} seconds", time.count() / 1000)
+             : fmt::format("{} milliseconds", time.count());
+}
 
 }  // namespace
 
@@ -65,7 +78,7 @@ absl::Status SmolvmForeignError(std::string_view path, std::string_view why) {
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "SMOLVM_FOREIGN",
       fmt::format("{} is not the smolvm of smol-machines: {}",
-                  Printable(path, kMaxPath), why),
+                  Printable(path, kMaxShownPath), why),
       "Another product has a command of that name. Put the directory of "
       "https://github.com/smol-machines/smolvm first on your PATH.");
 }
@@ -73,9 +86,9 @@ absl::Status SmolvmForeignError(std::string_view path, std::string_view why) {
 absl::Status SmolvmUnusableError(std::string_view path, std::string_view why) {
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "SMOLVM_UNUSABLE",
-      fmt::format("{} does not work: {}", Printable(path, kMaxPath), why),
+      fmt::format("{} does not work: {}", Printable(path, kMaxShownPath), why),
       fmt::format("Run it yourself to see what is wrong: {} --version",
-                  Printable(path, kMaxPath)));
+                  Printable(path, kMaxShownPath)));
 }
 
 absl::Status SmolvmTooOldError(std::string_view path, std::string_view version,
@@ -84,8 +97,55 @@ absl::Status SmolvmTooOldError(std::string_view path, std::string_view version,
       absl::StatusCode::kFailedPrecondition, "SMOLVM_TOO_OLD",
       fmt::format("smolvm {} at {} drops the allow list of machines that are "
                   "made from an artifact, so they would not be isolated",
-                  version, Printable(path, kMaxPath)),
+                  version, Printable(path, kMaxShownPath)),
       fmt::format("Update smolvm to {} or newer.", oldest));
+}
+
+absl::Status SmolvmPackFailedError(std::string_view how,
+                                   std::string_view words) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "SMOLVM_PACK_FAILED",
+      fmt::format("smolvm pack create failed ({}){}", how, Quoted(words)),
+      "The job's log has all that smolvm said. Packing with `--packer native` "
+      "does without smolvm.");
+}
+
+absl::Status VmUnavailableError(std::string_view words, std::string_view kvm) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "VM_UNAVAILABLE",
+      fmt::format("smolvm cannot boot a virtual machine here{}{}{}",
+                  kvm.empty() ? "" : ", as ", kvm, Quoted(words)),
+      "Packing with `--packer native` needs no virtual machine. To use "
+      "smolvm's own packer, see what `bottlectl doctor` says about kvm.");
+}
+
+absl::Status PackTimeoutError(std::chrono::milliseconds limit,
+                              std::string_view words) {
+  return MakeError(absl::StatusCode::kDeadlineExceeded, "PACK_TIMEOUT",
+                   fmt::format("smolvm pack create was ended after {}{}",
+                               Duration(limit), Quoted(words)),
+                   "Pack with `--packer native`, or try again when the "
+                   "machine is less busy.");
+}
+
+absl::Status PackStalledError(std::chrono::milliseconds limit,
+                              std::string_view words) {
+  return MakeError(
+      absl::StatusCode::kDeadlineExceeded, "PACK_STALLED",
+      fmt::format("smolvm pack create was ended, as for {} it neither said "
+                  "nor wrote anything{}",
+                  Duration(limit), Quoted(words)),
+      "Pack with `--packer native`, or try again. The job's log has all that "
+      "smolvm said.");
+}
+
+absl::Status SmolvmOutputInvalidError(std::string_view what,
+                                      std::string_view words) {
+  return MakeError(
+      absl::StatusCode::kDataLoss, "SMOLVM_OUTPUT_INVALID",
+      fmt::format("smolvm pack create says that it succeeded, but {}{}", what,
+                  Quoted(words)),
+      "Pack with `--packer native`, or try another release of smolvm.");
 }
 
 }  // namespace bottled

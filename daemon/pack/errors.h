@@ -4,6 +4,7 @@
 #ifndef BOTTLED_PACK_ERRORS_H_
 #define BOTTLED_PACK_ERRORS_H_
 
+#include <chrono>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -53,6 +54,33 @@ absl::Status SmolvmUnusableError(std::string_view path, std::string_view why);
 // from an artifact. `oldest` is the first that does.
 absl::Status SmolvmTooOldError(std::string_view path, std::string_view version,
                                std::string_view oldest);
+
+// The next five are of smolvm's own packer. `words` is the last that it said,
+// printable; empty = nothing.
+
+// FAILED_PRECONDITION, reason SMOLVM_PACK_FAILED: it failed. `how` is how it
+// ended: "exit status 1".
+absl::Status SmolvmPackFailedError(std::string_view how,
+                                   std::string_view words);
+
+// FAILED_PRECONDITION, reason VM_UNAVAILABLE: no virtual machine can boot here,
+// or none answers. `kvm` says what is wrong with this machine's KVM; empty =
+// nothing that we could see.
+absl::Status VmUnavailableError(std::string_view words, std::string_view kvm);
+
+// DEADLINE_EXCEEDED, reason PACK_TIMEOUT: it was ended after `limit`.
+absl::Status PackTimeoutError(std::chrono::milliseconds limit,
+                              std::string_view words);
+
+// DEADLINE_EXCEEDED, reason PACK_STALLED: it was ended after it had done
+// nothing for `limit`.
+absl::Status PackStalledError(std::chrono::milliseconds limit,
+                              std::string_view words);
+
+// DATA_LOSS, reason SMOLVM_OUTPUT_INVALID: it says that it succeeded. `what`
+// completes "…, but ".
+absl::Status SmolvmOutputInvalidError(std::string_view what,
+                                      std::string_view words);
 
 }  // namespace bottled
 

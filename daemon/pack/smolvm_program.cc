@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "pack/errors.h"
+#include "platform/file.h"
 #include "platform/find_program.h"
 #include "platform/places.h"
 #include "platform/stat_times.h"
@@ -75,6 +76,12 @@ absl::StatusOr<SmolvmProgram> SmolvmPrograms::Search(
   std::vector<std::string> env = {"PATH=" + path};
   if (!options_.home.empty()) {
     env.push_back("HOME=" + options_.home);
+  }
+  if (!options_.program.empty()) {
+    if (!PathExists(options_.program)) {
+      return SmolvmUnusableError(options_.program, "there is no such file");
+    }
+    return Check(options_.program, env, fresh, cancel);
   }
   absl::Status first = absl::OkStatus();
   for (const char* name : kNames) {

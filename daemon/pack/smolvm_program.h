@@ -31,6 +31,9 @@ class SmolvmPrograms {
     // What the program gets as HOME: wrapper scripts and version managers do
     // not work without it. Empty = none.
     std::string home;
+    // The only program that is looked at, by its absolute path; empty: those on
+    // the caller's PATH.
+    std::string program = {};
     // For each of the two runs of a probe.
     std::chrono::milliseconds limit{5'000};
   };
@@ -39,12 +42,13 @@ class SmolvmPrograms {
   SmolvmPrograms();
   explicit SmolvmPrograms(Options options) : options_(std::move(options)) {}
 
-  // The first of `smolvm` and `smol-vmm` on `path` (PATH's text) that is the
-  // smol-machines one. When there is none, the error of the first one that was
-  // found: SMOLVM_FOREIGN, SMOLVM_UNUSABLE; SMOLVM_NOT_FOUND when none was.
-  // Also CANCELLED, and TOO_MANY_FILES of this process. Blocks for a few stat()
-  // calls, or, for a file that is new or changed, for two short runs of it. The
-  // program gets `path`, HOME and nothing else of any environment.
+  // The configured program, or the first of `smolvm` and `smol-vmm` on `path`
+  // (PATH's text) that is the smol-machines one. When there is none, the error
+  // of the first one that was found: SMOLVM_FOREIGN, SMOLVM_UNUSABLE;
+  // SMOLVM_NOT_FOUND when none was. Also CANCELLED, and TOO_MANY_FILES of this
+  // process. Blocks for a few stat() calls, or, for a file that is new or
+  // changed, for two short runs of it. The program gets `path`, HOME and
+  // nothing else of any environment.
   absl::StatusOr<SmolvmProgram> Find(const std::string& path,
                                      const CancelToken& cancel);
 

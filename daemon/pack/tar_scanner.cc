@@ -16,6 +16,15 @@ namespace {
 constexpr int64_t kMaxRecordBytes = int64_t{1} << 20;
 constexpr int64_t kMaxMemberBytes = int64_t{1} << 50;
 
+// The pieces of a GNU sparse file: pairs of offset and length, 12 bytes each,
+// then a byte that says whether another block of them follows (GNU tar's
+// manual, "Old GNU format"; struct oldgnu_header and struct sparse_header).
+constexpr size_t kSparsePair = 24;
+constexpr size_t kSparseInHeader = 386;
+constexpr size_t kSparseHeaderPairs = 4;
+constexpr size_t kSparseSizeInHeader = 483;
+constexpr size_t kSparseBlockPairs = 21;
+
 bool AllZeros(std::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
 }
@@ -62,10 +71,12 @@ bool HasChecksum(std::string_view block) {
 
 }  // namespace
 
-TarScanner::TarScanner(std::string what, OnMember on_member, OnData on_data)
+TarScanner::TarScanner(std::string what, OnMember on_member, OnData on_data,
+                       Sparse sparse)
     : what_(std::move(what)),
       on_member_(std::move(on_member)),
-      on_data_(std::move(on_data)) {}
+      on_data_(std::move(on_data)),
+      sparse_(sparse) {}
 
 absl::Status TarScanner::Invalid(std::string_view problem) const {
   return SidecarInvalidError(fmt::format("{} {}", what_, problem));
@@ -88,13 +99,14 @@ absl::Status TarScanner::Take(std::string_view& bytes) {
     return head;
   };
   switch (state_) {
-    case State::kHeader: {
+    case State::kHeader:
+    case State::kSparseMap: {
       buffer_ += cut(kTarBlock - static_cast<int64_t>(buffer_.size()));
       if (static_cast<int64_t>(buffer_.size()) < kTarBlock) {
         return absl::OkStatus();
       }
       const std::string block = std::exchange(buffer_, {});
-      return OnHeader(block);
+      return state_ == State::kHeader ? OnHeader(block) : OnSparseBlock(block);
     }
     case State::kContent: {
       const std::string_view data = cut(left_);
@@ -173,7 +185,9 @@ absl::Status TarScanner::OnHeader(std::string_view block) {
 absl::Status TarScanner::EmitMember(std::string_view block, char type,
                                     int64_t size) {
   using std::string_view_literals::operator""sv;
-  if (type < '0' || type > '6') {
+  const bool sparse = type == 'S' && sparse_ == Sparse::kAllowed &&
+                      block.substr(257, 8) == "ustar  \0"sv;
+  if (!sparse && (type < '0' || type > '6')) {
     return Invalid(fmt::format("has a member of the unknown type {:#x}",
                                static_cast<unsigned char>(type)));
   }
@@ -195,13 +209,64 @@ absl::Status TarScanner::EmitMember(std::string_view block, char type,
   member.name = std::exchange(name_, {}).value_or(std::move(member.name));
   member.link = std::exchange(link_, {}).value_or(std::move(member.link));
   size_.reset();
-  if (type != '0' && member.size != 0) {
+  if (type != '0' && !sparse && member.size != 0) {
     return Invalid("has content where there can be none");
   }
   left_ = member.size;
   padding_ = TarPadding(member.size);
   state_ = left_ > 0 ? State::kContent : State::kHeader;
-  return on_member_(member);
+  RETURN_IF_ERROR(on_member_(member));
+  return sparse ? OnSparseHeader(block) : absl::OkStatus();
+}
+
+absl::Status TarScanner::OnSparseHeader(std::string_view block) {
+  const std::optional<int64_t> size =
+      Number(block.substr(kSparseSizeInHeader, 12));
+  if (!size || *size > kMaxMemberBytes) {
+    return Invalid("has a member without a usable size");
+  }
+  sparse_size_ = *size;
+  sparse_end_ = 0;
+  sparse_bytes_ = 0;
+  sparse_over_ = false;
+  constexpr size_t kMapBytes = kSparseHeaderPairs * kSparsePair;
+  return TakeSparseMap(block.substr(kSparseInHeader, kMapBytes),
+                       block[kSparseInHeader + kMapBytes] != '\0');
+}
+
+absl::Status TarScanner::OnSparseBlock(std::string_view block) {
+  constexpr size_t kMapBytes = kSparseBlockPairs * kSparsePair;
+  if (!AllZeros(block.substr(kMapBytes + 1))) {
+    return Invalid("has a malformed sparse file");
+  }
+  return TakeSparseMap(block.substr(0, kMapBytes), block[kMapBytes] != '\0');
+}
+
+absl::Status TarScanner::TakeSparseMap(std::string_view map, bool more) {
+  for (; !map.empty(); map.remove_prefix(kSparsePair)) {
+    const std::string_view pair = map.substr(0, kSparsePair);
+    if (AllZeros(pair)) {
+      sparse_over_ = true;
+      continue;
+    }
+    const std::optional<int64_t> offset = Number(pair.substr(0, 12));
+    const std::optional<int64_t> length = Number(pair.substr(12));
+    if (sparse_over_ || !offset || !length || *offset < sparse_end_ ||
+        *offset > sparse_size_ || *length > sparse_size_ - *offset) {
+      return Invalid("has a malformed sparse file");
+    }
+    sparse_end_ = *offset + *length;
+    sparse_bytes_ += *length;
+  }
+  if (more) {
+    state_ = State::kSparseMap;
+    return absl::OkStatus();
+  }
+  if (sparse_bytes_ != left_) {
+    return Invalid("has a malformed sparse file");
+  }
+  state_ = left_ > 0 ? State::kContent : State::kHeader;
+  return absl::OkStatus();
 }
 
 absl::Status TarScanner::OnRecord() {

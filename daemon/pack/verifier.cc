@@ -1,21 +1,19 @@
 #include "pack/verifier.h"
 
-#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/status_macros.h"
 #include "fmt/format.h"
 #include "pack/assets_check.h"
 #include "pack/errors.h"
+#include "pack/sidecar_ends.h"
 #include "platform/file.h"
 
 namespace bottled {
@@ -71,49 +69,24 @@ class CheckedReader {
   Sha256 hasher_;
 };
 
-absl::StatusOr<std::string> ReadManifest(int fd, int64_t offset, int64_t size) {
-  if (size > kMaxManifestBytes) {
-    return SidecarInvalidError("its manifest is larger than 16 MiB");
-  }
-  std::string text(static_cast<size_t>(size), '\0');
-  RETURN_IF_ERROR(PreadAll(fd, std::span<char>(text), offset));
-  return text;
-}
-
-absl::StatusOr<Footer> ReadFooter(int fd, int64_t file_size) {
-  if (file_size < kFooterBytes) {
-    return SidecarInvalidError("it is shorter than a footer");
-  }
-  std::string bytes(kFooterBytes, '\0');
-  RETURN_IF_ERROR(
-      PreadAll(fd, std::span<char>(bytes), file_size - kFooterBytes));
-  return DecodeFooter(bytes, file_size);
-}
-
 }  // namespace
 
 absl::StatusOr<SidecarReport> VerifySidecar(
     int fd, VerifyDepth depth, const CancelToken& cancel,
     const std::function<void(int64_t bytes)>& progress) {
-  struct stat info{};
-  if (::fstat(fd, &info) != 0) {
-    return ErrnoError(errno, "cannot examine the artifact");
-  }
-  const int64_t file_size = info.st_size;
-  ASSIGN_OR_RETURN(const Footer footer, ReadFooter(fd, file_size));
   // What the assets must hold is known before they are read; the second reading
   // below counts towards the checksums.
-  ASSIGN_OR_RETURN(const std::string manifest_json,
-                   ReadManifest(fd, footer.assets_size, footer.manifest_size));
+  ASSIGN_OR_RETURN(const SidecarEnds ends, ReadSidecarEnds(fd));
+  const Footer& footer = ends.footer;
   const absl::StatusOr<SidecarManifest> manifest =
-      DecodeManifest(manifest_json);
+      DecodeManifest(ends.manifest_json);
   absl::Status problem = manifest.status();
 
   std::optional<AssetsCheck> deep;
   if (depth == VerifyDepth::kDeep && manifest.ok()) {
     deep.emplace(LayerPath(manifest->layer_digest), manifest->layer_size);
   }
-  CheckedReader file(fd, file_size, cancel, progress);
+  CheckedReader file(fd, ends.file_size, cancel, progress);
   while (file.position() < footer.assets_size) {
     ASSIGN_OR_RETURN(const std::string_view block,
                      file.Next(footer.assets_size));
@@ -132,7 +105,7 @@ absl::StatusOr<SidecarReport> VerifySidecar(
                     footer.crc32));
   }
   RETURN_IF_ERROR(problem);
-  RETURN_IF_ERROR(file.Skip(file_size));
+  RETURN_IF_ERROR(file.Skip(ends.file_size));
   SidecarReport report{.manifest = *manifest,
                        .digest = file.Finish(),
                        .bytes_read = file.position()};

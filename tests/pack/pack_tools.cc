@@ -230,6 +230,62 @@ std::string AssetsTar(const std::string& layer) {
   return TarBuilder().AddDir("layers").AddFile(LayerName(), layer).Finish();
 }
 
+std::string GnuSparse(
+    const std::string& name,
+    const std::vector<std::pair<int64_t, std::string>>& pieces) {
+  const auto number = [](std::string& block, size_t at, int64_t value) {
+    block.replace(at, 12, fmt::format("{:011o}", value) + '\0');
+  };
+  std::string content;
+  for (const auto& [offset, text] : pieces) {
+    content += text;
+  }
+  std::string header =
+      TarBuilder::Block({.name = name,
+                         .type = 'S',
+                         .size = static_cast<int64_t>(content.size())});
+  std::vector<std::string> blocks(1, header);
+  size_t at = 386;
+  size_t left = 4;
+  for (const auto& [offset, text] : pieces) {
+    if (left == 0) {
+      blocks.back()[blocks.size() == 1 ? 482 : 504] = '\1';
+      blocks.emplace_back(512, '\0');
+      at = 0;
+      left = 21;
+    }
+    number(blocks.back(), at, offset);
+    number(blocks.back(), at + 12, static_cast<int64_t>(text.size()));
+    at += 24;
+    --left;
+  }
+  number(blocks.front(), 483,
+         pieces.empty()
+             ? 0
+             : pieces.back().first +
+                   static_cast<int64_t>(pieces.back().second.size()));
+  TarBuilder::FixChecksum(blocks.front());
+  std::string out;
+  for (const std::string& block : blocks) {
+    out += block;
+  }
+  return out + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+std::string SmolvmAssetsTar(const std::string& layer) {
+  std::vector<std::pair<int64_t, std::string>> pieces;
+  for (int64_t i = 0; i < 30; ++i) {
+    pieces.emplace_back(i << 20, std::string(4096, 'e'));
+  }
+  pieces.emplace_back(int64_t{1} << 32, "");
+  return TarBuilder()
+      .AddFile("agent-rootfs.tar", TarBuilder().AddDir(".").Finish())
+      .AddRaw({.name = "layers", .type = '5', .mode = 040755})
+      .AddFile(LayerName(), layer)
+      .AddBytes(GnuSparse("storage.ext4", pieces))
+      .Finish();
+}
+
 std::string SidecarOf(const std::string& compressed_assets,
                       int64_t layer_size) {
   ImageConfig config;

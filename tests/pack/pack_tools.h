@@ -96,6 +96,15 @@ std::string ZstdFrame(const std::string& text, int level = 1,
 std::string AssetsTar(const std::string& layer);
 std::string LayerName();
 
+// A member of GNU tar's sparse kind, with its blocks: pieces at their offsets,
+// and the file ends where the last one does.
+std::string GnuSparse(
+    const std::string& name,
+    const std::vector<std::pair<int64_t, std::string>>& pieces);
+// Assets in the shape that smolvm's own packer gives them (boot.md): the
+// agent's tar, the layer, and the storage template with holes.
+std::string SmolvmAssetsTar(const std::string& layer);
+
 absl::StatusOr<SidecarReport> VerifyBytes(const std::string& bytes,
                                           VerifyDepth depth,
                                           const CancelToken& cancel = {});

@@ -2,16 +2,23 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "image/tar_builder.h"
+#include "pack/pack_tools.h"
 
 namespace bottled {
 namespace {
 
+using Sparse = TarScanner::Sparse;
+
 // All that a scanner says about `tar`, fed in pieces of `piece` bytes.
-std::string Scan(const std::string& tar, size_t piece) {
+std::string Scan(const std::string& tar, size_t piece,
+                 Sparse sparse = Sparse::kRefused) {
   std::string seen;
   TarScanner scanner(
       "the tar",
@@ -23,7 +30,8 @@ std::string Scan(const std::string& tar, size_t piece) {
       [&](std::string_view data) {
         seen += data;
         return absl::OkStatus();
-      });
+      },
+      sparse);
   for (size_t at = 0; at < tar.size(); at += piece) {
     const absl::Status status =
         scanner.Feed(std::string_view(tar).substr(at, piece));
@@ -78,6 +86,59 @@ TEST(TarScannerTest, FlippedHeaderBitsAreSeen) {
       EXPECT_NE(Scan(flipped, 512), Scan(tar, 512)) << at << " " << bit;
     }
   }
+}
+
+TEST(TarScannerTest, SparseFilesOfGnuTar) {
+  const std::string tar =
+      TarBuilder()
+          .AddBytes(GnuSparse("s", {{512, "ab"}, {5000, "c"}, {9999, ""}}))
+          .AddBytes(GnuSparse("empty", {}))
+          .AddFile("f", "after")
+          .Finish();
+  const std::string whole = Scan(tar, tar.size(), Sparse::kAllowed);
+  EXPECT_EQ(whole, "\nS s [] 3:abc\nS empty [] 0:\n0 f [] 5:after\n");
+  std::vector<std::pair<int64_t, std::string>> many;
+  for (int i = 0; i < 60; ++i) {
+    many.emplace_back(i * 1000, "x");
+  }
+  const std::string extended =
+      TarBuilder().AddBytes(GnuSparse("s", many)).AddFile("f", "").Finish();
+  const std::string seen = Scan(extended, extended.size(), Sparse::kAllowed);
+  EXPECT_EQ(seen, "\nS s [] 60:" + std::string(60, 'x') + "\n0 f [] 0:\n");
+  for (const size_t piece : {1, 7, 511, 512, 513, 4096}) {
+    EXPECT_EQ(Scan(tar, piece, Sparse::kAllowed), whole) << piece;
+    EXPECT_EQ(Scan(extended, piece, Sparse::kAllowed), seen) << piece;
+  }
+  EXPECT_EQ(Scan(tar, 512),
+            "\nnot a valid .smolmachine file: the tar has a member of the "
+            "unknown type 0x53");
+}
+
+TEST(TarScannerTest, MalformedSparseFiles) {
+  const std::string good = GnuSparse("s", {{0, "ab"}, {600, "c"}});
+  // The checksum covers the first block alone.
+  const auto changed = [&](size_t at, const std::string& text) {
+    std::string header = good.substr(0, 512);
+    header.replace(at, text.size(), text);
+    TarBuilder::FixChecksum(header);
+    return Scan(header + good.substr(512) + std::string(1024, '\0'), 512,
+                Sparse::kAllowed);
+  };
+  EXPECT_EQ(changed(0, "t"), "\nS t [] 3:abc\n");
+  using testing::HasSubstr;
+  EXPECT_THAT(changed(386, "00000001777"), HasSubstr("malformed sparse"));
+  EXPECT_THAT(changed(386 + 12, "00000000003"), HasSubstr("malformed sparse"));
+  EXPECT_THAT(changed(386 + 24, "00000000001"), HasSubstr("malformed sparse"));
+  EXPECT_THAT(changed(386 + 24, "x"), HasSubstr("malformed sparse"));
+  EXPECT_THAT(changed(386, std::string(24, '\0')),
+              HasSubstr("malformed sparse"))
+      << "a gap in the map";
+  EXPECT_THAT(changed(483, "00000000001"), HasSubstr("malformed sparse"));
+  EXPECT_THAT(changed(483, "x"), HasSubstr("usable size"));
+  EXPECT_THAT(changed(257, std::string("ustar\00000", 8)),
+              HasSubstr("unknown type"));
+  // The map goes on, and what follows is none.
+  EXPECT_THAT(changed(482, "\1"), HasSubstr("malformed sparse"));
 }
 
 }  // namespace
