@@ -14,6 +14,10 @@ std::string_view MessageOf(std::string_view kind) {
       {"FIFO",
        "Named pipes are in the artifact, but smolvm does not create them in "
        "the machine."},
+      {"MERGED_BY_SMOLVM",
+       "smolvm merged the layers itself: what an opaque directory hides may "
+       "show, hard links may join files across layers, and directories may "
+       "lose their owners."},
       {"MTIME_CLAMPED",
        "Modification times that smolvm cannot read were replaced by the "
        "nearest one that it can."},
@@ -26,6 +30,10 @@ std::string_view MessageOf(std::string_view kind) {
       {"SYMLINK_REWRITTEN",
        "Targets of symbolic links that smolvm refuses were written in another "
        "form that leads to the same place."},
+      {"UNVERIFIED",
+       "The engine could not save the image, so a container's file system was "
+       "taken: no digest vouches for it, and some files of /etc are the "
+       "engine's."},
       {"XATTRS_DROPPED",
        "Extended attributes, file capabilities among them, are not carried "
        "into the machine."},
@@ -36,14 +44,17 @@ std::string_view MessageOf(std::string_view kind) {
 
 }  // namespace
 
+Note MakeNote(std::string_view kind, std::string_view example, int64_t count) {
+  return {.kind = std::string(kind),
+          .count = count,
+          .example = std::string(example),
+          .message = std::string(MessageOf(kind))};
+}
+
 void Notes::Add(std::string_view kind, std::string_view path) {
   auto it = notes_.find(kind);
   if (it == notes_.end()) {
-    Note note;
-    note.kind = std::string(kind);
-    note.example = std::string(path);
-    note.message = std::string(MessageOf(kind));
-    it = notes_.emplace(note.kind, std::move(note)).first;
+    it = notes_.emplace(std::string(kind), MakeNote(kind, path, 0)).first;
   }
   ++it->second.count;
 }

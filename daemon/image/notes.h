@@ -14,7 +14,8 @@ namespace bottled {
 
 struct Note {
   // "SYMLINK_REWRITTEN", "DEVICE_NODE", "FIFO", "XATTRS_DROPPED",
-  // "MTIME_CLAMPED", "SYMLINK_OWNERS_OVERFLOW", "SYMLINK_EMPTY_DROPPED".
+  // "MTIME_CLAMPED", "SYMLINK_OWNERS_OVERFLOW", "SYMLINK_EMPTY_DROPPED",
+  // "UNVERIFIED", "MERGED_BY_SMOLVM".
   std::string kind;
   int64_t count = 0;
   std::string example;  // the first path
@@ -22,6 +23,11 @@ struct Note {
 
   bool operator==(const Note&) const = default;
 };
+
+// A note on something that was not counted path by path. `kind` must be one of
+// the above.
+Note MakeNote(std::string_view kind, std::string_view example,
+              int64_t count = 1);
 
 // Collects notes; not thread-safe.
 class Notes {
