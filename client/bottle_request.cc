@@ -78,6 +78,7 @@ absl::StatusOr<v1::PrepareRequest> MakePrepareRequest(
                                         : v1::FRESHNESS_IF_CHANGED);
   request.mutable_options()->set_cpus(options.cpus);
   request.mutable_options()->set_memory_mib(options.memory_mib);
+  request.set_packer(options.packer);
   request.set_cancel_on_disconnect(!options.detach);
   return request;
 }

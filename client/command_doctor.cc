@@ -15,7 +15,8 @@
 namespace bottled::client {
 namespace {
 
-constexpr const char* kDaemonsChecks[] = {"engine", "smolvm", "kvm", "disk"};
+constexpr const char* kDaemonsChecks[] = {"engine", "push", "smolvm", "kvm",
+                                          "disk"};
 
 // Output's own answer is about stderr.
 bool WantsColor(const Context& context) {
@@ -43,7 +44,8 @@ void Diagnose(const Context& context, v1::DiagnoseResponse& all) {
   }
   for (const v1::Finding& finding : response->findings()) {
     // Of an engine that nobody asked about.
-    if (engine.ok() || finding.check() != "engine") {
+    if (engine.ok() ||
+        (finding.check() != "engine" && finding.check() != "push")) {
       *all.add_findings() = finding;
     }
   }

@@ -10,9 +10,11 @@
 namespace bottled::client {
 
 absl::Status RunInfo(const Context& context) {
-  ASSIGN_OR_RETURN(const v1::GetInfoResponse info,
-                   context.session.Call<v1::GetInfoResponse>(
-                       "GetInfo", v1::GetInfoRequest()));
+  v1::GetInfoRequest request;
+  request.set_search_path(context.env("PATH").value_or(""));
+  ASSIGN_OR_RETURN(
+      const v1::GetInfoResponse info,
+      context.session.Call<v1::GetInfoResponse>("GetInfo", request));
   if (context.out.json()) {
     context.out.JsonLine("info", ToJson(info));
   } else {

@@ -47,9 +47,7 @@ void AddPack(CLI::App& app, Options& options) {
              "A `docker save` or OCI tar file; - is standard input");
   AddEngine(*pack, options);
   pack->add_flag("--force", options.force, "Make it even if it is cached");
-  pack->add_option("--packer", options.packer, "auto or native")
-      ->type_name("PACKER")
-      ->check(CLI::IsMember({"auto", "native"}).description(""));
+  AddPacker(*pack, options);
   AddMachine(*pack, options);
   pack->add_flag("-d,--detach", options.detach,
                  "Print the job's id (or the cached path) and leave");

@@ -54,6 +54,7 @@ void AddPrepare(CLI::App& app, Options& options) {
   AddArchive(
       *prepare, options,
       "A `docker save` or OCI tar file in place of the manifest's image");
+  AddPacker(*prepare, options);
   AddMachine(*prepare, options);
   prepare->add_flag("--rebuild", options.rebuild,
                     "Build the image even if its context looks the same");

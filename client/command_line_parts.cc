@@ -92,6 +92,14 @@ void AddMachine(CLI::App& command, Options& options) {
       ->check(CLI::Range(kMinMemoryMib, kMaxMemoryMib).description(""));
 }
 
+void AddPacker(CLI::App& command, Options& options) {
+  command
+      .add_option("--packer", options.packer, "auto, native, smolvm or push")
+      ->type_name("PACKER")
+      ->check(
+          CLI::IsMember({"auto", "native", "smolvm", "push"}).description(""));
+}
+
 void AddAfter(CLI::App& command, Options& options) {
   command
       .add_option("--after", options.after_seq,

@@ -28,6 +28,9 @@ void AddEngine(CLI::App& command, Options& options);
 // --cpus and --memory.
 void AddMachine(CLI::App& command, Options& options);
 
+// --packer
+void AddPacker(CLI::App& command, Options& options);
+
 // --after
 void AddAfter(CLI::App& command, Options& options);
 

@@ -65,6 +65,7 @@ absl::Status RunPack(const Context& context) {
   request.mutable_options()->set_memory_mib(options.memory_mib);
   request.set_force(options.force);
   request.set_packer(options.packer);
+  request.set_search_path(context.env("PATH").value_or(""));
   request.set_cancel_on_disconnect(!options.detach);
 
   const Interrupt interrupt;

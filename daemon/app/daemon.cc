@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "endpoint/endpoint.h"
+#include "fmt/format.h"
 #include "platform/activation.h"
 #include "platform/file.h"
 #include "platform/own_executable.h"
@@ -49,6 +52,19 @@ void LogRecovery(const RecoveryReport& report) {
   }
 }
 
+// What of our environment smolvm needs to find its own parts.
+std::vector<std::string> SmolvmEnvironment() {
+  std::vector<std::string> out;
+  const GetEnv env = ProcessEnv();
+  for (const char* name : {"PATH", "HOME", "SMOLVM_LIB_DIR",
+                           "SMOLVM_AGENT_ROOTFS", "SMOLVM_AGENT_ROOTFS_TAR"}) {
+    if (const std::optional<std::string> value = env(name)) {
+      out.push_back(fmt::format("{}={}", name, *value));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
@@ -80,7 +96,6 @@ void Daemon::MakeBottleServices(const Clock& clock, PoolOptions pool) {
   quick.unary_timeout = kQuickTimeout;
   quick_engines_ = std::make_unique<Engines>(quick);
   networks_ = std::make_unique<NetworkViews>(*quick_engines_, clock);
-  smolvm_ = std::make_unique<SmolvmPrograms>();
   bottles_ = std::make_unique<BottleService>(
       BottleService::Deps{.index = *index_,
                           .objects = *objects_,
@@ -90,8 +105,11 @@ void Daemon::MakeBottleServices(const Clock& clock, PoolOptions pool) {
                           .clock = clock},
       BottleService::Options{.pool = std::move(pool),
                              .bundle_image = options_.bundle_image});
-  preflight_ = std::make_unique<Preflight>(Preflight::Deps{
-      .engines = *engines_, .smolvm = *smolvm_, .places = places_});
+  preflight_ = std::make_unique<Preflight>(
+      Preflight::Deps{.engines = *engines_,
+                      .smolvm = *smolvm_,
+                      .places = places_,
+                      .registries = registries_.get()});
   prepares_ = std::make_unique<PrepareService>(
       PrepareService::Deps{.bottles = *bottles_,
                            .packs = *packs_,
@@ -99,11 +117,29 @@ void Daemon::MakeBottleServices(const Clock& clock, PoolOptions pool) {
                            .index = *index_});
 }
 
+void Daemon::MakePackers(const Clock& clock) {
+  engines_ = std::make_unique<Engines>(EngineClient::Options());
+  engine_objects_ = std::make_unique<EngineObjects>(*index_, *engines_, clock);
+  Registries::Options registries;
+  registries.image = options_.registry_image;
+  registries.instance = index_->instance_id();
+  registries.grace = std::chrono::seconds(options_.registry_grace_seconds);
+  registries_ =
+      std::make_unique<Registries>(*engine_objects_, std::move(registries));
+  smolvm_ = std::make_unique<SmolvmPrograms>(SmolvmPrograms::Options{
+      .home = ProcessEnv()("HOME").value_or(""), .program = options_.smolvm});
+  packers_ = std::make_unique<Packers>(
+      *smolvm_,
+      Packers::Options{
+          // ParseOptions() has looked at the word.
+          .standard = ParsePacker(options_.packer).value_or(PackerKind::kAuto),
+          .search_path = ProcessEnv()("PATH").value_or("")});
+}
+
 absl::Status Daemon::MakeServices(const Clock& clock) {
   ASSIGN_OR_RETURN(PoolOptions pool, MakePoolOptions(options_));
   feed_ = std::make_unique<ChangeFeed>(clock);
-  engines_ = std::make_unique<Engines>(EngineClient::Options());
-  engine_objects_ = std::make_unique<EngineObjects>(*index_, *engines_, clock);
+  MakePackers(clock);
   uploads_ = std::make_unique<Uploads>();
   Scheduler::Options scheduling;
   scheduling.max_running = options_.max_running_jobs;
@@ -116,6 +152,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   packs_ = std::make_unique<PackService>(
       PackService::Deps{.engines = *engines_,
                         .engine_objects = *engine_objects_,
+                        .registries = *registries_,
+                        .packers = *packers_,
                         .index = *index_,
                         .objects = *objects_,
                         .scheduler = *scheduler_,
@@ -124,10 +162,12 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                         .changes = feed_.get()},
       PackService::Options{.limits = limits,
                            .packer_threads = options_.pack_threads,
-                           .supervisor = OwnExecutable()});
+                           .supervisor = OwnExecutable(),
+                           .smolvm_env = SmolvmEnvironment()});
   MakeBottleServices(clock, std::move(pool));
   service_ = std::make_unique<BottledService>(
       BottledService::Deps{.packs = *packs_,
+                           .packers = *packers_,
                            .bottles = *bottles_,
                            .prepares = *prepares_,
                            .preflight = *preflight_,

@@ -26,8 +26,10 @@
 #include "jobs/engine_objects.h"
 #include "jobs/network_view.h"
 #include "jobs/pack_service.h"
+#include "jobs/packers.h"
 #include "jobs/preflight.h"
 #include "jobs/prepare_service.h"
+#include "jobs/registries.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
 #include "pack/smolvm_program.h"
@@ -63,6 +65,7 @@ class Daemon {
 
   absl::Status OpenStore(const Clock& clock);
   absl::Status MakeServices(const Clock& clock);
+  void MakePackers(const Clock& clock);
   void MakeBottleServices(const Clock& clock, PoolOptions pool);
   absl::Status Serve();
   // Housekeeping, from a thread of its own.
@@ -79,11 +82,13 @@ class Daemon {
   // With short timeouts, for what is only looked at.
   std::unique_ptr<Engines> quick_engines_;
   std::unique_ptr<EngineObjects> engine_objects_;
+  std::unique_ptr<Registries> registries_;
+  std::unique_ptr<SmolvmPrograms> smolvm_;
+  std::unique_ptr<Packers> packers_;
   std::unique_ptr<Uploads> uploads_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PackService> packs_;
   std::unique_ptr<NetworkViews> networks_;
-  std::unique_ptr<SmolvmPrograms> smolvm_;
   std::unique_ptr<BottleService> bottles_;
   std::unique_ptr<Preflight> preflight_;
   std::unique_ptr<PrepareService> prepares_;

@@ -9,7 +9,9 @@
 #include "app/version.h"
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "fmt/format.h"
+#include "jobs/packers.h"
 #include "platform/file.h"
 #include "yaml-cpp/yaml.h"
 
@@ -94,6 +96,20 @@ const std::vector<Setting>& Settings() {
       {.name = "bundle-image",
        .help = "Image of the container with a bottle's gates",
        .text = &Options::bundle_image},
+      {.name = "packer",
+       .help = "For requests that leave it open: auto, native, smolvm or push",
+       .text = &Options::packer},
+      {.name = "smolvm",
+       .help = "The smolvm to use; else that on the caller's PATH",
+       .text = &Options::smolvm},
+      {.name = "registry-image",
+       .help = "Image of the registry that the packer push runs",
+       .text = &Options::registry_image},
+      {.name = "registry-grace-seconds",
+       .help = "How long that registry stays when nobody uses it",
+       .number = &Options::registry_grace_seconds,
+       .min = 0,
+       .max = 3600},
   };
   return settings;
 }
@@ -168,6 +184,22 @@ absl::Status ReadConfig(const std::string& flag, const GetEnv& env,
   ASSIGN_OR_RETURN(const std::string text,
                    ReadSmallFile(path, kMaxConfigBytes));
   return ApplyConfig(text, path.string(), options);
+}
+
+// What is wrong with a value, wherever it is from.
+absl::Status Check(const Options& options) {
+  if (!ParsePacker(options.packer).has_value()) {
+    return BadFlag(
+        fmt::format("packer: \"{}\" is not one of auto, native, "
+                    "smolvm and push",
+                    Printable(options.packer, 64)));
+  }
+  if (!options.smolvm.empty() && options.smolvm.front() != '/') {
+    return BadFlag("smolvm: the path must be absolute");
+  }
+  return options.registry_image.empty()
+             ? BadFlag("registry-image: the name is empty")
+             : absl::OkStatus();
 }
 
 }  // namespace
@@ -255,6 +287,7 @@ absl::StatusOr<ParsedOptions> ParseOptions(int argc, const char* const* argv,
       parsed.options.*setting.big = flags.*setting.big;
     }
   }
+  RETURN_IF_ERROR(Check(parsed.options));
   return parsed;
 }
 

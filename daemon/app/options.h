@@ -34,6 +34,13 @@ struct Options {
   int address_prefix = 28;
   // The image of the container with the gates.
   std::string bundle_image = "claude-bottle-sidecars:latest";
+  // For requests that leave it open: a word of ParsePacker().
+  std::string packer = "auto";
+  // The only smolvm that is used; empty: that on a caller's PATH.
+  std::string smolvm;
+  // Of the registry of the packer push, and how long that stays unused.
+  std::string registry_image = "registry:2";
+  int registry_grace_seconds = 30;
 };
 
 // The outcome of reading the command line.

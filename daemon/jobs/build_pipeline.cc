@@ -4,39 +4,21 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "pack/native_packer.h"
+#include "image/platform.h"
 
 namespace bottled {
 
-Digest ImageKey(const EngineImage& image, const PackOptions& options) {
-  return ContentKey(
-      ContentKeyInputs(image.config, options, NativePackerName()));
-}
-
-void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
-                   const EngineImage& image, const Platform& platform,
-                   const Digest& key) {
-  input.open = [engine = std::move(engine), id = image.id,
-                platform](const CancelToken& token) {
-    return engine->SaveImage(id, platform, token);
-  };
-  input.archive.expected_diff_ids = image.config.diff_ids;
-  input.archive.expected_id = image.id;
-  input.expected_key = key;
-  input.size_estimate = image.size_estimate;
-}
-
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
-    const PipelineDeps& deps, EngineObjects& objects, const BuildSpec& build,
+    const PipelineDeps& deps, const EngineSide& side, const BuildSpec& build,
     const std::string& fingerprint, const std::shared_ptr<EngineClient>& engine,
     PipelineInput input, Job& job) {
   const CancelToken token = job.token();
   EventLog& events = job.events();
   events.StartStage(Stage::kBuild);
   ASSIGN_OR_RETURN(const EngineInfo info, engine->Negotiate(token));
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<EngineObjects::HeldTag> tag,
-      objects.HoldTag(engine->endpoint(), "bottled.local/build:" + job.id()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<EngineObjects::Held> tag,
+                   side.objects.Hold(engine->endpoint(), EngineObjectKind::kTag,
+                                     "bottled.local/build:" + job.id()));
   const BuildSink sink = {.line =
                               [&events](const std::string& line) {
                                 events.AddLine(line, /*warning=*/false);
@@ -66,10 +48,10 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
                         std::string(noted.message()));
     }
   }
-  const Digest key = ImageKey(image, input.pack);
-  SetImageInput(input, engine, image, platform, key);
+  const Digest key = ImageKey(image, input.pack, input.packer);
   NoteContentKey(deps, job, key);
-  return RunPackPipeline(deps, std::move(input), job);
+  return RunImagePipeline(deps, side, engine, image, platform, key,
+                          std::move(input), job);
 }
 
 }  // namespace bottled

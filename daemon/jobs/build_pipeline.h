@@ -10,34 +10,21 @@
 #include "absl/status/statusor.h"
 #include "engine/build.h"
 #include "engine/client.h"
-#include "image/content_key.h"
-#include "image/digest.h"
-#include "image/platform.h"
-#include "jobs/engine_objects.h"
+#include "jobs/image_pipeline.h"
 #include "jobs/job.h"
 #include "jobs/pack_pipeline.h"
 
 namespace bottled {
 
-// The content key of what is packed of an engine's image.
-Digest ImageKey(const EngineImage& image, const PackOptions& options);
-
-// Fills in what the pipeline must know of an engine's image; `key` is its
-// ImageKey().
-void SetImageInput(PipelineInput& input, std::shared_ptr<EngineClient> engine,
-                   const EngineImage& image, const Platform& platform,
-                   const Digest& key);
-
 // Runs in the job's worker thread and blocks it. Every request builds, as only
 // the builder knows whether its result would be another one; what is shared is
 // the artifact, when the image is one that was packed before. The result is
 // found by a tag of this job's own, `bottled.local/build:<job>`, which goes on
-// every way out of this call, and after a kill -9 by `objects`. The index
-// remembers which
-// image `fingerprint` (if any) led to. Reasons of RunBuild(),
-// EngineClient and RunPackPipeline().
+// every way out of this call, and after a kill -9 by EngineObjects. The index
+// remembers which image `fingerprint` (if any) led to. Reasons of RunBuild(),
+// EngineClient and RunImagePipeline().
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
-    const PipelineDeps& deps, EngineObjects& objects, const BuildSpec& build,
+    const PipelineDeps& deps, const EngineSide& side, const BuildSpec& build,
     const std::string& fingerprint, const std::shared_ptr<EngineClient>& engine,
     PipelineInput input, Job& job);
 

@@ -5,47 +5,59 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "engine/containers.h"
 
 namespace bottled {
 namespace {
 
 constexpr int64_t kLookForMs = int64_t{24} * 3600 * 1000;
 
+std::string Name(const EngineObject& object) {
+  return (object.kind == EngineObjectKind::kTag ? "the tag "
+                                                : "the container ") +
+         object.name;
+}
+
 }  // namespace
 
-EngineObjects::HeldTag::~HeldTag() {
+EngineObjects::Key EngineObjects::KeyOf(const EngineObject& object) {
+  return {object.host, object.kind, object.name};
+}
+
+EngineObjects::Held::~Held() {
   // Also after a cancel, so not with a job's token.
   absl::Status status = owner_.Remove(object_, CancelToken()).status();
   if (status.ok()) {
     status = owner_.index_.ForgetEngineObject(object_);
   }
   if (!status.ok()) {
-    Log("jobs")->warn("cannot remove the tag {}: {}", object_.tag,
+    Log("jobs")->warn("cannot remove {}: {}", Name(object_),
                       std::string(status.message()));
   }
   MutexLock lock(owner_.mu_);
-  owner_.held_.erase({object_.host, object_.tag});
+  owner_.held_.erase(KeyOf(object_));
 }
 
-absl::StatusOr<std::unique_ptr<EngineObjects::HeldTag>> EngineObjects::HoldTag(
-    const EngineEndpoint& endpoint, std::string tag) {
+absl::StatusOr<std::unique_ptr<EngineObjects::Held>> EngineObjects::Hold(
+    const EngineEndpoint& endpoint, EngineObjectKind kind, std::string name) {
   EngineObject object{.host = endpoint.host,
                       .tls_dir = endpoint.tls_dir,
                       .skip_tls_verify = endpoint.skip_tls_verify,
-                      .tag = std::move(tag),
+                      .kind = kind,
+                      .name = std::move(name),
                       .created_ms = clock_.NowMs()};
   {
     // Before it is written down: Reap() must not see it unheld.
     MutexLock lock(mu_);
-    held_.insert({object.host, object.tag});
+    held_.insert(KeyOf(object));
   }
   const absl::Status noted = index_.NoteEngineObject(object);
   if (!noted.ok()) {
     MutexLock lock(mu_);
-    held_.erase({object.host, object.tag});
+    held_.erase(KeyOf(object));
     return noted;
   }
-  return std::unique_ptr<HeldTag>(new HeldTag(*this, std::move(object)));
+  return std::unique_ptr<Held>(new Held(*this, std::move(object)));
 }
 
 absl::StatusOr<bool> EngineObjects::Remove(const EngineObject& object,
@@ -54,12 +66,15 @@ absl::StatusOr<bool> EngineObjects::Remove(const EngineObject& object,
                                 .tls_dir = object.tls_dir,
                                 .skip_tls_verify = object.skip_tls_verify,
                                 .origin = ""};
-  return engines_.Get(endpoint)->RemoveTag(object.tag, cancel);
+  const std::shared_ptr<EngineClient> engine = engines_.Get(endpoint);
+  return object.kind == EngineObjectKind::kTag
+             ? engine->RemoveTag(object.name, cancel)
+             : RemoveContainer(*engine, object.name, cancel);
 }
 
-bool EngineObjects::Held(const EngineObject& object) {
+bool EngineObjects::IsHeld(const EngineObject& object) {
   MutexLock lock(mu_);
-  return held_.contains({object.host, object.tag});
+  return held_.contains(KeyOf(object));
 }
 
 absl::Status EngineObjects::Reap(const CancelToken& cancel) {
@@ -67,7 +82,7 @@ absl::Status EngineObjects::Reap(const CancelToken& cancel) {
                    index_.ListEngineObjects());
   std::set<std::string> silent;
   for (const EngineObject& object : objects) {
-    if (silent.contains(object.host) || Held(object)) {
+    if (silent.contains(object.host) || IsHeld(object)) {
       continue;
     }
     const absl::StatusOr<bool> removed = Remove(object, cancel);
@@ -75,12 +90,12 @@ absl::Status EngineObjects::Reap(const CancelToken& cancel) {
     if (!removed.ok()) {
       // Its other objects would only wait as long again.
       silent.insert(object.host);
-      Log("jobs")->info("cannot remove the tag {} yet: {}", object.tag,
+      Log("jobs")->info("cannot remove {} yet: {}", Name(object),
                         std::string(removed.status().message()));
       continue;
     }
     if (*removed) {
-      Log("jobs")->info("removed the tag {}, which was left over", object.tag);
+      Log("jobs")->info("removed {}, which was left over", Name(object));
     }
     if (*removed || clock_.NowMs() - object.created_ms > kLookForMs) {
       RETURN_IF_ERROR(index_.ForgetEngineObject(object));

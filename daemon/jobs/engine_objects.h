@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -31,30 +32,31 @@ class EngineObjects {
   EngineObjects(Index& index, Engines& engines, const Clock& clock)
       : index_(index), engines_(engines), clock_(clock) {}
 
-  // A tag that may exist as long as this does.
-  class HeldTag {
+  // An object that may exist as long as this does.
+  class Held {
    public:
     // Removes it from the engine. When that fails it is logged, and Reap()
     // tries again. Blocks for one engine call.
-    ~HeldTag();
-    HeldTag(const HeldTag&) = delete;
-    HeldTag& operator=(const HeldTag&) = delete;
+    ~Held();
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
 
-    const std::string& name() const { return object_.tag; }
+    const std::string& name() const { return object_.name; }
 
    private:
     friend class EngineObjects;
-    HeldTag(EngineObjects& owner, EngineObject object)
+    Held(EngineObjects& owner, EngineObject object)
         : owner_(owner), object_(std::move(object)) {}
 
     EngineObjects& owner_;
     const EngineObject object_;
   };
 
-  // To be called before the tag is made. `tag` must be ours alone. Errors of
-  // the index.
-  absl::StatusOr<std::unique_ptr<HeldTag>> HoldTag(
-      const EngineEndpoint& endpoint, std::string tag);
+  // To be called before it is made. `name` must be ours alone. Errors of the
+  // index.
+  absl::StatusOr<std::unique_ptr<Held>> Hold(const EngineEndpoint& endpoint,
+                                             EngineObjectKind kind,
+                                             std::string name);
 
   // Removes what is written down and not held. What an engine does not have is
   // looked for for a day: a builder may go on when the daemon is killed, and
@@ -63,20 +65,22 @@ class EngineObjects {
   absl::Status Reap(const CancelToken& cancel);
 
  private:
-  using Key = std::pair<std::string, std::string>;
+  // Host, kind and name.
+  using Key = std::tuple<std::string, EngineObjectKind, std::string>;
+
+  static Key KeyOf(const EngineObject& object);
 
   // False when there is no such object.
   absl::StatusOr<bool> Remove(const EngineObject& object,
                               const CancelToken& cancel);
 
-  bool Held(const EngineObject& object);
+  bool IsHeld(const EngineObject& object);
 
   Index& index_;
   Engines& engines_;
   const Clock& clock_;
 
   Mutex mu_;
-  // Host and name.
   std::set<Key> held_ ABSL_GUARDED_BY(mu_);
 };
 

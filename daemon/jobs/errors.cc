@@ -114,6 +114,58 @@ absl::Status TooManyUploads(int max_waiting) {
                    "Try again when some have ended; see bottlectl jobs.");
 }
 
+absl::Status SmolvmTakesNoArchives(const std::string& path,
+                                   const std::string& version) {
+  return MakeError(
+      Code::kFailedPrecondition, "SMOLVM_TAKES_NO_ARCHIVES",
+      fmt::format("smolvm {} at {} does not pack image archives",
+                  Printable(version, 64), Printable(path, kMaxName)),
+      "Use --packer native or --packer push, or a newer smolvm.");
+}
+
+absl::Status PackerNeedsEngine() {
+  return MakeError(
+      Code::kInvalidArgument, "PACKER_NEEDS_ENGINE",
+      "The packer push takes images of an engine, and this is an archive",
+      "Load it first (docker load -i FILE), or use --packer native.");
+}
+
+absl::Status RegistryImageMissing(const std::string& image,
+                                  std::string_view why) {
+  return MakeError(
+      Code::kFailedPrecondition, "REGISTRY_IMAGE_MISSING",
+      fmt::format("The engine has no image {} and cannot pull it: {}",
+                  Printable(image, kMaxName), Printable(why, kMaxName)),
+      "Load or pull it, name another with the daemon's --registry-image, or "
+      "use --packer native, which needs no registry.");
+}
+
+absl::Status RegistryFailed(const std::string& image, std::string_view why) {
+  return MakeError(
+      Code::kUnavailable, "REGISTRY_FAILED",
+      fmt::format("The registry from {} could not be started: {}",
+                  Printable(image, kMaxName), Printable(why, kMaxName)),
+      "See whether the image runs by itself: docker run --rm IMAGE. Use "
+      "--packer native to do without it.");
+}
+
+absl::Status NoPushAddress(std::string_view evidence) {
+  return MakeError(
+      Code::kFailedPrecondition, "NO_PUSH_ADDRESS",
+      fmt::format("The engine reaches its registry at no address: {}",
+                  Printable(evidence, 4 * kMaxName)),
+      "Use --packer native, which needs no registry; or let the engine accept "
+      "plain HTTP at one of them (insecure-registries).");
+}
+
+absl::Status PushDiffers(std::string_view what) {
+  return MakeError(
+      Code::kDataLoss, "PUSH_DIFFERS",
+      fmt::format("The registry does not have what was pushed: {}",
+                  Printable(what, kMaxName)),
+      "Try again; if it happens again, another registry answers on that port.");
+}
+
 absl::Status BadBottleRequest(std::string_view why) {
   return MakeError(Code::kInvalidArgument, "BAD_REQUEST", why,
                    "proto/bottled/v1/bottled.proto documents the request.");

@@ -49,6 +49,25 @@ absl::Status UploadNotFound(const std::string& id);
 // TOO_MANY_UPLOADS
 absl::Status TooManyUploads(int max_waiting);
 
+// --- packers -------------------------------------------------------------
+
+// SMOLVM_TAKES_NO_ARCHIVES: the packer smolvm needs a newer one.
+absl::Status SmolvmTakesNoArchives(const std::string& path,
+                                   const std::string& version);
+// PACKER_NEEDS_ENGINE: an archive cannot be pushed.
+absl::Status PackerNeedsEngine();
+// REGISTRY_IMAGE_MISSING: the engine has no image for a registry, and cannot
+// pull it. `why` is the engine's word.
+absl::Status RegistryImageMissing(const std::string& image,
+                                  std::string_view why);
+// REGISTRY_FAILED: its container does not run. `why` completes "The registry
+// could not be started: …".
+absl::Status RegistryFailed(const std::string& image, std::string_view why);
+// NO_PUSH_ADDRESS: `evidence` lists each address with the engine's words.
+absl::Status NoPushAddress(std::string_view evidence);
+// PUSH_DIFFERS: what the registry has is not what the engine pushed.
+absl::Status PushDiffers(std::string_view what);
+
 // --- bottles -------------------------------------------------------------
 
 // BAD_REQUEST

@@ -10,13 +10,15 @@ struct Name {
   std::string_view text;
 };
 
-constexpr std::array<Name, 8> kNames = {{
+constexpr std::array<Name, 10> kNames = {{
     {Stage::kNone, ""},
     {Stage::kIdentify, "identify"},
     {Stage::kBuild, "build"},
     {Stage::kRead, "read"},
     {Stage::kMerge, "merge"},
     {Stage::kAssemble, "assemble"},
+    {Stage::kPush, "push"},
+    {Stage::kPack, "pack"},
     {Stage::kVerify, "verify"},
     {Stage::kPublish, "publish"},
 }};

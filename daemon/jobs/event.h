@@ -20,6 +20,8 @@ enum class Stage {
   kRead,
   kMerge,
   kAssemble,
+  kPush,
+  kPack,
   kVerify,
   kPublish,
 };

@@ -9,10 +9,14 @@
 #include "base/status_macros.h"
 #include "engine/errors.h"
 #include "fmt/format.h"
+#include "image/export_reader.h"
+#include "image/notes.h"
 #include "image/platform.h"
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/progress_meter.h"
+#include "jobs/publish.h"
+#include "jobs/smolvm_stage.h"
 #include "pack/native_packer.h"
 
 namespace bottled {
@@ -51,10 +55,16 @@ class Pipeline {
   using MaybeArtifact = std::optional<ArtifactRecord>;
 
   absl::StatusOr<MaybeArtifact> LookUp();
-  absl::Status Read(const std::filesystem::path& stage_dir);
-  absl::Status ReadOnce(const std::filesystem::path& stage_dir);
+  // The image is in packer_ and image_ afterwards, unless an artifact that was
+  // made in the last resort is there.
+  absl::StatusOr<MaybeArtifact> Read();
+  absl::Status ReadSaved();
+  absl::Status ReadOnce();
+  absl::StatusOr<MaybeArtifact> ReadExported();
+  absl::Status StartReading();
   absl::Status Identify();
   absl::StatusOr<PackedSidecar> Pack();
+  absl::StatusOr<PackedSidecar> PackNatively();
   absl::StatusOr<ArtifactRecord> Publish(PackedSidecar sidecar);
   void Remember();
 
@@ -64,15 +74,23 @@ class Pipeline {
   Job& job_;
   const CancelToken token_;
 
+  std::filesystem::path stage_dir_;
   Digest key_;
   std::string key_inputs_;
+  // As the artifact's row names it.
+  std::string packer_name_;
+  bool exported_ = false;
+  std::unique_ptr<KeyClaims::Claim> claim_;
+  std::unique_ptr<KeyClaims::Claim> export_claim_;
   std::unique_ptr<NativePacker> packer_;
   ArchiveImage image_;
 };
 
 absl::StatusOr<ArtifactRecord> Pipeline::Run() {
+  packer_name_ = input_.packer.name;
   key_ = input_.expected_key;
   if (!key_.empty()) {
+    ASSIGN_OR_RETURN(claim_, ClaimKey(deps_, job_, key_));
     // An earlier job may have published between the caller's look and now.
     ASSIGN_OR_RETURN(MaybeArtifact cached, LookUp());
     if (cached.has_value()) {
@@ -83,11 +101,18 @@ absl::StatusOr<ArtifactRecord> Pipeline::Run() {
     packer_.reset();
     deps_.objects.RemoveStage(job_.id());
   };
-  ASSIGN_OR_RETURN(const std::filesystem::path stage_dir,
-                   deps_.objects.MakeStage(job_.id()));
-  RETURN_IF_ERROR(Read(stage_dir));
+  job_.events().AddLine(
+      fmt::format("packer {}: {}", PackerWord(input_.packer.kind),
+                  input_.packer.reason),
+      /*warning=*/false);
+  ASSIGN_OR_RETURN(stage_dir_, deps_.objects.MakeStage(job_.id()));
+  ASSIGN_OR_RETURN(MaybeArtifact exported, Read());
+  if (exported.has_value()) {
+    return *std::move(exported);
+  }
   RETURN_IF_ERROR(Identify());
   if (input_.expected_key.empty()) {
+    ASSIGN_OR_RETURN(claim_, ClaimKey(deps_, job_, key_));
     ASSIGN_OR_RETURN(MaybeArtifact cached, LookUp());
     if (cached.has_value()) {
       Remember();
@@ -109,8 +134,32 @@ absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::LookUp() {
                     input_.reference, deps_.changes);
 }
 
-absl::Status Pipeline::Read(const std::filesystem::path& stage_dir) {
-  absl::Status status = ReadOnce(stage_dir);
+absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::Read() {
+  const absl::Status status = ReadSaved();
+  if (status.ok()) {
+    return MaybeArtifact();
+  }
+  const bool hopeless = IsPassing(status) || HasReason(status, kImageUnsavable);
+  if (!input_.last_resort.has_value() || !hopeless || token_.Cancelled()) {
+    return status;
+  }
+  job_.events().AddLine(
+      fmt::format("{}. Taking it from a container that is never started, "
+                  "which cannot be verified.",
+                  std::string(status.message())),
+      /*warning=*/true);
+  absl::StatusOr<MaybeArtifact> exported = ReadExported();
+  if (exported.ok() || token_.Cancelled()) {
+    return exported;
+  }
+  job_.events().AddLine(fmt::format("That failed as well: {}",
+                                    std::string(exported.status().message())),
+                        /*warning=*/true);
+  return status;
+}
+
+absl::Status Pipeline::ReadSaved() {
+  absl::Status status = ReadOnce();
   if (status.ok() || input_.one_shot || token_.Cancelled() ||
       !IsPassing(status)) {
     return status;
@@ -118,18 +167,53 @@ absl::Status Pipeline::Read(const std::filesystem::path& stage_dir) {
   job_.events().AddLine(
       fmt::format("{}. Reading it once more.", std::string(status.message())),
       /*warning=*/true);
-  return ReadOnce(stage_dir);
+  return ReadOnce();
 }
 
-absl::Status Pipeline::ReadOnce(const std::filesystem::path& stage_dir) {
+absl::Status Pipeline::StartReading() {
   job_.events().StartStage(Stage::kRead);
   // The old one first: it holds the spool of the failed attempt.
   packer_.reset();
   ASSIGN_OR_RETURN(packer_,
-                   NativePacker::Create({.stage_dir = stage_dir,
+                   NativePacker::Create({.stage_dir = stage_dir_,
                                          .pack = input_.pack,
                                          .threads = deps_.packer_threads},
                                         token_));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::ReadExported() {
+  const ExportSource& resort = *input_.last_resort;
+  exported_ = true;
+  packer_name_ += " export";
+  key_inputs_ = ContentKeyInputs(resort.config, input_.pack, packer_name_);
+  key_ = ContentKey(key_inputs_);
+  ASSIGN_OR_RETURN(export_claim_, ClaimKey(deps_, job_, key_));
+  ASSIGN_OR_RETURN(MaybeArtifact cached, LookUp());
+  if (cached.has_value()) {
+    return cached;
+  }
+  NoteContentKey(deps_, job_, key_);
+  RETURN_IF_ERROR(StartReading());
+  ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
+                   resort.open(token_));
+  ProgressMeter meter(job_.events(), deps_.clock,
+                      {.stage = Stage::kRead,
+                       .current = 0,
+                       .total = input_.size_estimate,
+                       .unit = Unit::kBytes,
+                       .total_is_estimate = true});
+  ASSIGN_OR_RETURN(
+      image_,
+      ReadExport(
+          *source, resort.config, input_.archive.limits, packer_->layers(),
+          [&meter](int64_t bytes) { meter.Set(bytes); }, token_));
+  image_.config_digest = resort.id;
+  return MaybeArtifact();
+}
+
+absl::Status Pipeline::ReadOnce() {
+  RETURN_IF_ERROR(StartReading());
   ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
                    input_.open(token_));
   ProgressMeter meter(job_.events(), deps_.clock,
@@ -151,8 +235,10 @@ absl::Status Pipeline::Identify() {
   if (platform != host.WithoutVariant()) {
     return ArchitectureMismatch(input_.reference, platform, host);
   }
-  key_inputs_ =
-      ContentKeyInputs(image_.config, input_.pack, NativePackerName());
+  if (exported_) {
+    return absl::OkStatus();
+  }
+  key_inputs_ = ContentKeyInputs(image_.config, input_.pack, packer_name_);
   key_ = ContentKey(key_inputs_);
   if (!input_.expected_key.empty()) {
     return key_ == input_.expected_key ? absl::OkStatus()
@@ -163,6 +249,28 @@ absl::Status Pipeline::Identify() {
 }
 
 absl::StatusOr<PackedSidecar> Pipeline::Pack() {
+  ASSIGN_OR_RETURN(PackedSidecar sidecar, PackNatively());
+  if (exported_) {
+    sidecar.notes.push_back(MakeNote("UNVERIFIED", input_.reference));
+  }
+  if (input_.packer.kind == PackerKind::kSmolvm) {
+    packer_.reset();
+    ASSIGN_OR_RETURN(sidecar, RepackWithSmolvm({.deps = deps_,
+                                                .job = job_,
+                                                .packer = input_.packer,
+                                                .options = input_.pack,
+                                                .stage_dir = stage_dir_},
+                                               sidecar, image_.config));
+  }
+  for (const Note& note : sidecar.notes) {
+    job_.events().AddLine(fmt::format("{} ({}, for example {})", note.message,
+                                      note.count, note.example),
+                          /*warning=*/true);
+  }
+  return sidecar;
+}
+
+absl::StatusOr<PackedSidecar> Pipeline::PackNatively() {
   job_.events().StartStage(Stage::kMerge);
   ProgressMeter meter(job_.events(), deps_.clock, {.stage = Stage::kMerge});
   const auto progress = [this, &meter](NativePacker::Phase phase, int64_t done,
@@ -177,40 +285,17 @@ absl::StatusOr<PackedSidecar> Pipeline::Pack() {
     }
     meter.Set(done);
   };
-  ASSIGN_OR_RETURN(PackedSidecar sidecar, packer_->Finish(image_, progress));
-  for (const Note& note : sidecar.notes) {
-    job_.events().AddLine(fmt::format("{} ({}, for example {})", note.message,
-                                      note.count, note.example),
-                          /*warning=*/true);
-  }
-  return sidecar;
+  return packer_->Finish(image_, progress);
 }
 
 absl::StatusOr<ArtifactRecord> Pipeline::Publish(PackedSidecar sidecar) {
-  job_.events().StartStage(Stage::kPublish);
-  ArtifactRecord record;
-  record.digest = sidecar.digest;
-  record.content_key = key_;
-  record.key_inputs = key_inputs_;
-  record.size_bytes = sidecar.size_bytes;
-  record.unpacked_bytes = sidecar.unpacked_bytes;
-  record.entry_count = sidecar.entry_count;
-  record.platform = image_.config.platform.WithoutVariant();
-  record.config_digest = image_.config_digest;
-  record.layer_digest = sidecar.layer_digest;
-  record.packer = NativePackerName();
-  record.last_used_ms = deps_.clock.NowMs();
-  record.notes = std::move(sidecar.notes);
-  if (!input_.reference.empty()) {
-    record.references.push_back(input_.reference);
-  }
-  absl::StatusOr<ArtifactRecord> published =
-      deps_.objects.Publish(job_.id(), sidecar.path, std::move(record));
-  if (published.ok()) {
-    Tell(deps_.changes, ChangeKind::kArtifactAdded,
-         published->digest.ToString());
-  }
-  return published;
+  return PublishSidecar(deps_, job_, std::move(sidecar),
+                        {.content_key = key_,
+                         .key_inputs = key_inputs_,
+                         .packer = packer_name_,
+                         .platform = image_.config.platform.WithoutVariant(),
+                         .config_digest = image_.config_digest,
+                         .reference = input_.reference});
 }
 
 void Pipeline::Remember() {
@@ -220,18 +305,33 @@ void Pipeline::Remember() {
   }
   const std::optional<ArchiveIdentity> identity = input_.identify_archive();
   if (identity.has_value()) {
-    LogFailure(
-        job_, "cannot remember the archive",
-        deps_.index.RecordArchive(*identity, ArchiveOptionsJson(input_.pack),
-                                  key_, deps_.clock.NowMs()));
+    LogFailure(job_, "cannot remember the archive",
+               deps_.index.RecordArchive(
+                   *identity, ArchiveOptionsJson(input_.pack, input_.packer),
+                   key_, deps_.clock.NowMs()));
   }
 }
 
 }  // namespace
 
-std::string ArchiveOptionsJson(const PackOptions& options) {
+std::string ArchiveOptionsJson(const PackOptions& options,
+                               const Packer& packer) {
   return fmt::format(R"({{"cpus":{},"memory_mib":{},"packer":"{}"}})",
-                     options.cpus, options.memory_mib, NativePackerName());
+                     options.cpus, options.memory_mib, packer.name);
+}
+
+absl::StatusOr<std::unique_ptr<KeyClaims::Claim>> ClaimKey(
+    const PipelineDeps& deps, Job& job, const Digest& key) {
+  if (deps.claims == nullptr) {
+    return nullptr;
+  }
+  return deps.claims->Take(
+      key,
+      [&job] {
+        job.events().AddLine("another job makes the same; waiting for it",
+                             /*warning=*/false);
+      },
+      job.token());
 }
 
 void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key) {

@@ -1,10 +1,14 @@
 // The pipeline: from an open source to a published artifact. One function per
 // step; a job's worker runs them in order.
 //
+// The packer smolvm gets one more step, between the embedded packer, which
+// makes the merged tree, and publication. The packer push has a pipeline of its
+// own (push_pipeline.h).
+//
 // Invariants: every blocking call has the job's token; the stage directory goes
 // on every way out; nobody hears of an artifact before Objects::Publish()
 // returned; an engine's incomplete answer is retried once, with a new packer.
-// Native output is checked while it is written, so there is no verify stage.
+// Native output is checked while it is written, foreign output afterwards.
 
 #ifndef BOTTLED_JOBS_PACK_PIPELINE_H_
 #define BOTTLED_JOBS_PACK_PIPELINE_H_
@@ -14,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -21,6 +26,8 @@
 #include "image/content_key.h"
 #include "jobs/change_feed.h"
 #include "jobs/job.h"
+#include "jobs/key_claims.h"
+#include "jobs/packers.h"
 #include "store/index.h"
 #include "store/objects.h"
 
@@ -30,14 +37,25 @@ namespace bottled {
 using OpenSource = std::function<absl::StatusOr<std::unique_ptr<ByteSource>>(
     const CancelToken& cancel)>;
 
+// What to do when an image cannot be saved though its engine has it.
+struct ExportSource {
+  // The file system of a container that is never started.
+  OpenSource open;
+  // The image's, as the engine tells it.
+  ImageConfig config;
+  Digest id;
+};
+
 struct PipelineInput {
   OpenSource open;
+  std::optional<ExportSource> last_resort;
   // Not retried: an upload cannot be read twice, and a file would only say the
   // same again.
   bool one_shot = false;
   // What ReadArchive() shall check.
   ArchiveOptions archive;
   PackOptions pack;
+  Packer packer = NativeChoice();
   // From identify; empty for archives of unknown content.
   Digest expected_key;
   // For the record: a reference or a path.
@@ -55,7 +73,8 @@ struct PipelineInput {
 };
 
 // The pack options as Index keeps them with an archive, packer included.
-std::string ArchiveOptionsJson(const PackOptions& options);
+std::string ArchiveOptionsJson(const PackOptions& options,
+                               const Packer& packer);
 
 struct PipelineDeps {
   Index& index;
@@ -64,9 +83,18 @@ struct PipelineDeps {
   int packer_threads = 0;
   // For programs that jobs run: see ProcessSpec.
   std::string supervisor = {};
+  // What smolvm gets of the environment: see SmolvmPackSpec::inherited.
+  std::vector<std::string> smolvm_env = {};
   // Hears of artifacts that come and go. May be null.
   ChangeFeed* changes = nullptr;
+  // Null: jobs of one key do not wait for each other.
+  KeyClaims* claims = nullptr;
 };
+
+// Waits until no other job makes the content of `key`, and keeps others from
+// it; null without `deps.claims`. CANCELLED.
+absl::StatusOr<std::unique_ptr<KeyClaims::Claim>> ClaimKey(
+    const PipelineDeps& deps, Job& job, const Digest& key);
 
 // Tells the job and the index which content it makes, once that is known. The
 // index refuses when another job makes the same right now, which is only
@@ -76,8 +104,11 @@ void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key);
 // Runs in the job's worker thread and blocks it. An artifact that came into the
 // cache meanwhile, or is there under a key that was unknown before, is the
 // result as it is, unless forced. The platform of the image is checked against
-// the host's (ARCHITECTURE_MISMATCH). Other errors: IMAGE_CHANGED, and what
-// `open`, ReadArchive(), NativePacker and Objects return.
+// the host's (ARCHITECTURE_MISMATCH). An image that cannot be saved is taken
+// from `last_resort`, if there is one: that artifact has a key and a packer
+// name of its own ("… export") and a note, and is never the answer when saving
+// works. Other errors: IMAGE_CHANGED, and what `open`, ReadArchive(),
+// NativePacker, RepackWithSmolvm() and Objects return.
 absl::StatusOr<ArtifactRecord> RunPackPipeline(const PipelineDeps& deps,
                                                PipelineInput input, Job& job);
 

@@ -12,7 +12,6 @@
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/file_source.h"
-#include "pack/native_packer.h"
 
 namespace bottled {
 namespace {
@@ -30,10 +29,10 @@ absl::StatusOr<std::string> NormalizedReference(const std::string& text) {
 }
 
 std::string FileFlightKey(const ArchiveIdentity& file,
-                          const PackOptions& options) {
+                          const std::string& options_json) {
   return fmt::format("file:{}:{}:{}:{}:{}:{}:{}", file.device, file.inode,
                      file.size, file.mtime_ns, file.ctime_ns, file.reference,
-                     ArchiveOptionsJson(options));
+                     options_json);
 }
 
 }  // namespace
@@ -41,36 +40,44 @@ std::string FileFlightKey(const ArchiveIdentity& file,
 absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
                                              const CancelToken& cancel) {
   RETURN_IF_ERROR(ValidatePackOptions(spec.options));
+  ASSIGN_OR_RETURN(const Packer packer,
+                   deps_.packers.Choose(spec.packer, spec.search_path, cancel));
   if (const auto* image = std::get_if<ImageSource>(&spec.source)) {
-    return PackImage(spec, *image, cancel);
+    return PackImage(spec, *image, packer, cancel);
+  }
+  if (const auto* build = std::get_if<BuildSource>(&spec.source)) {
+    return PackBuild(spec, *build, packer);
+  }
+  if (packer.kind == PackerKind::kPush) {
+    return PackerNeedsEngine();
   }
   if (const auto* file = std::get_if<ArchiveFileSource>(&spec.source)) {
-    return PackArchive(spec, *file);
+    return PackArchive(spec, *file, packer);
   }
-  if (const auto* upload = std::get_if<UploadedSource>(&spec.source)) {
-    return PackUpload(spec, *upload);
-  }
-  return PackBuild(spec, std::get<BuildSource>(spec.source));
+  return PackUpload(spec, std::get<UploadedSource>(spec.source), packer);
 }
 
-PipelineInput PackService::MakeInput(const PackSpec& spec,
+PipelineInput PackService::MakeInput(const PackSpec& spec, const Packer& packer,
                                      const std::string& reference) const {
   PipelineInput input;
   input.archive.platform = HostPlatform();
   input.archive.limits = options_.limits;
   input.pack = spec.options;
+  input.packer = packer;
   input.reference = reference;
   input.force = spec.force;
   return input;
 }
 
-PipelineDeps PackService::MakeDeps() const {
+PipelineDeps PackService::MakeDeps() {
   return {.index = deps_.index,
           .objects = deps_.objects,
           .clock = deps_.clock,
           .packer_threads = options_.packer_threads,
           .supervisor = options_.supervisor,
-          .changes = deps_.changes};
+          .smolvm_env = options_.smolvm_env,
+          .changes = deps_.changes,
+          .claims = &claims_};
 }
 
 absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,
@@ -118,6 +125,7 @@ std::string PackService::MissReason(const PackSpec& spec, const Digest& key,
 
 absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
                                                   const ImageSource& source,
+                                                  const Packer& packer,
                                                   const CancelToken& cancel) {
   ASSIGN_OR_RETURN(std::string reference,
                    NormalizedReference(source.reference));
@@ -128,7 +136,7 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   if (!source.name.empty()) {
     reference = source.name;
   }
-  const Digest key = ImageKey(image, spec.options);
+  const Digest key = ImageKey(image, spec.options, packer);
   if (!spec.force) {
     ASSIGN_OR_RETURN(std::optional<ArtifactRecord> cached,
                      FindCached(deps_.index, deps_.objects, deps_.clock, key,
@@ -140,16 +148,23 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
     }
   }
   const std::string miss_reason = MissReason(spec, key, reference);
-  PipelineInput input = MakeInput(spec, reference);
-  SetImageInput(input, engine, image, platform, key);
-  ASSIGN_OR_RETURN(PackAnswer answer,
-                   Start(spec, key.hex(), reference, std::move(input)));
+  ASSIGN_OR_RETURN(
+      PackAnswer answer,
+      Submit(spec, key.hex(), key, reference, [&]() -> Scheduler::Work {
+        return
+            [deps = MakeDeps(), side = MakeSide(), engine, image, platform, key,
+             input = MakeInput(spec, packer, reference)](Job& job) mutable {
+              return RunImagePipeline(deps, side, engine, image, platform, key,
+                                      std::move(input), job);
+            };
+      }));
   answer.miss_reason = miss_reason;
   return answer;
 }
 
 absl::StatusOr<PackAnswer> PackService::PackArchive(
-    const PackSpec& spec, const ArchiveFileSource& source) {
+    const PackSpec& spec, const ArchiveFileSource& source,
+    const Packer& packer) {
   if (source.path.empty() || source.path.front() != '/' ||
       source.path.find('\0') != std::string::npos) {
     return BadArchivePath(source.path);
@@ -159,9 +174,9 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   }
   ASSIGN_OR_RETURN(const ArchiveIdentity file,
                    IdentifyArchive(source.path, source.reference));
-  ASSIGN_OR_RETURN(
-      const std::optional<Digest> key,
-      deps_.index.FindArchive(file, ArchiveOptionsJson(spec.options)));
+  const std::string options_json = ArchiveOptionsJson(spec.options, packer);
+  ASSIGN_OR_RETURN(const std::optional<Digest> key,
+                   deps_.index.FindArchive(file, options_json));
   const std::string& name =
       source.reference.empty() ? source.path : source.reference;
   if (key.has_value() && !spec.force) {
@@ -176,7 +191,7 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   }
   const std::string miss_reason =
       MissReason(spec, key.value_or(Digest()), name);
-  PipelineInput input = MakeInput(spec, name);
+  PipelineInput input = MakeInput(spec, packer, name);
   const auto opened = std::make_shared<std::optional<ArchiveIdentity>>();
   input.open = [opened, source](const CancelToken& token)
       -> absl::StatusOr<std::unique_ptr<ByteSource>> {
@@ -198,14 +213,15 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   input.size_estimate = file.size;
   input.size_is_exact = true;
   ASSIGN_OR_RETURN(PackAnswer answer,
-                   Start(spec, FileFlightKey(file, spec.options), source.path,
+                   Start(spec, FileFlightKey(file, options_json), source.path,
                          std::move(input)));
   answer.miss_reason = miss_reason;
   return answer;
 }
 
-absl::StatusOr<PackAnswer> PackService::PackUpload(
-    const PackSpec& spec, const UploadedSource& source) {
+absl::StatusOr<PackAnswer> PackService::PackUpload(const PackSpec& spec,
+                                                   const UploadedSource& source,
+                                                   const Packer& packer) {
   if (!source.reference.empty()) {
     RETURN_IF_ERROR(ParseNormalizedReference(source.reference).status());
   }
@@ -213,7 +229,7 @@ absl::StatusOr<PackAnswer> PackService::PackUpload(
                    deps_.uploads.Create(options_.upload_timeout));
   const std::string& name =
       source.reference.empty() ? source.name : source.reference;
-  PipelineInput input = MakeInput(spec, name);
+  PipelineInput input = MakeInput(spec, packer, name);
   input.open = [reader = upload.reader](const CancelToken& token)
       -> absl::StatusOr<std::unique_ptr<ByteSource>> {
     return reader->Open(token);
@@ -228,7 +244,8 @@ absl::StatusOr<PackAnswer> PackService::PackUpload(
 }
 
 absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
-                                                  const BuildSource& source) {
+                                                  const BuildSource& source,
+                                                  const Packer& packer) {
   RETURN_IF_ERROR(ValidateBuild(source.build));
   std::string name = source.build.context;
   if (!source.build.tag.empty()) {
@@ -240,15 +257,16 @@ absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
       source.fingerprint.empty()
           ? "build:" + RandomHex(kFlightBytes)
           : fmt::format("build:{}:{}:{}", source.fingerprint,
-                        source.engine.host, ArchiveOptionsJson(spec.options));
+                        source.engine.host,
+                        ArchiveOptionsJson(spec.options, packer));
   ASSIGN_OR_RETURN(
       PackAnswer answer,
       Submit(spec, flight, Digest(), name, [&]() -> Scheduler::Work {
-        return [deps = MakeDeps(), &objects = deps_.engine_objects,
-                build = source.build, engine = deps_.engines.Get(source.engine),
+        return [deps = MakeDeps(), side = MakeSide(), build = source.build,
+                engine = deps_.engines.Get(source.engine),
                 fingerprint = source.fingerprint,
-                input = MakeInput(spec, name)](Job& job) mutable {
-          return RunBuildPipeline(deps, objects, build, fingerprint, engine,
+                input = MakeInput(spec, packer, name)](Job& job) mutable {
+          return RunBuildPipeline(deps, side, build, fingerprint, engine,
                                   std::move(input), job);
         };
       }));

@@ -22,7 +22,11 @@
 #include "image/limits.h"
 #include "jobs/change_feed.h"
 #include "jobs/engine_objects.h"
+#include "jobs/image_pipeline.h"
+#include "jobs/key_claims.h"
 #include "jobs/pack_pipeline.h"
+#include "jobs/packers.h"
+#include "jobs/registries.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
 #include "pack/verifier.h"
@@ -55,6 +59,9 @@ struct BuildSource {
 };
 
 struct PackSpec {
+  PackerKind packer = PackerKind::kAuto;
+  // The caller's PATH, where smolvm is looked for; empty: the daemon's.
+  std::string search_path;
   std::variant<ImageSource, ArchiveFileSource, UploadedSource, BuildSource>
       source;
   PackOptions options;
@@ -79,6 +86,8 @@ class PackService {
   struct Deps {
     Engines& engines;
     EngineObjects& engine_objects;
+    Registries& registries;
+    Packers& packers;
     Index& index;
     Objects& objects;
     Scheduler& scheduler;
@@ -90,8 +99,9 @@ class PackService {
   struct Options {
     ImageLimits limits;
     int packer_threads = 0;
-    // For programs that jobs run: see ProcessSpec.
+    // As in PipelineDeps.
     std::string supervisor = {};
+    std::vector<std::string> smolvm_env = {};
     // How long the sender of an upload may take to begin.
     std::chrono::milliseconds upload_timeout{60'000};
   };
@@ -101,9 +111,10 @@ class PackService {
 
   // Blocks for one engine call (image), or for stat calls (archive). A build is
   // always a job. A job that it starts or joins does not depend on `cancel`.
-  // Reasons BAD_REFERENCE, BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and
-  // those of EngineClient::InspectImage(), IdentifyArchive(),
-  // Uploads::Create(), Scheduler::Submit() and the index.
+  // Reasons of Packers::Choose(); PACKER_NEEDS_ENGINE, BAD_REFERENCE,
+  // BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and those of
+  // EngineClient::InspectImage(), IdentifyArchive(), Uploads::Create(),
+  // Scheduler::Submit() and the index.
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
                                   const CancelToken& cancel);
 
@@ -133,16 +144,23 @@ class PackService {
                                   Verified& verified);
   absl::StatusOr<PackAnswer> PackImage(const PackSpec& spec,
                                        const ImageSource& source,
+                                       const Packer& packer,
                                        const CancelToken& cancel);
   absl::StatusOr<PackAnswer> PackArchive(const PackSpec& spec,
-                                         const ArchiveFileSource& source);
+                                         const ArchiveFileSource& source,
+                                         const Packer& packer);
   absl::StatusOr<PackAnswer> PackUpload(const PackSpec& spec,
-                                        const UploadedSource& source);
+                                        const UploadedSource& source,
+                                        const Packer& packer);
   absl::StatusOr<PackAnswer> PackBuild(const PackSpec& spec,
-                                       const BuildSource& source);
-  PipelineInput MakeInput(const PackSpec& spec,
+                                       const BuildSource& source,
+                                       const Packer& packer);
+  PipelineInput MakeInput(const PackSpec& spec, const Packer& packer,
                           const std::string& reference) const;
-  PipelineDeps MakeDeps() const;
+  PipelineDeps MakeDeps();
+  EngineSide MakeSide() const {
+    return {.objects = deps_.engine_objects, .registries = deps_.registries};
+  }
   // Submits a job that runs the pipeline on `input`.
   absl::StatusOr<PackAnswer> Start(const PackSpec& spec,
                                    const std::string& flight_key,
@@ -160,6 +178,9 @@ class PackService {
   // Constant after construction.
   const Deps deps_;
   const Options options_;
+
+  // Self-synchronised.
+  KeyClaims claims_;
 };
 
 }  // namespace bottled

@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
+#include "image/platform.h"
 #include "pack/errors.h"
 #include "platform/file.h"
 
@@ -235,6 +236,29 @@ Finding Preflight::CheckEngine(const absl::StatusOr<EngineEndpoint>& engine,
                    : Bad(kCheck, Level::kFail, text.status());
 }
 
+Finding Preflight::CheckPush(const std::shared_ptr<EngineClient>& engine,
+                             const CancelToken& cancel) {
+  constexpr std::string_view kCheck = "push";
+  const std::string& image = deps_.registries->image();
+  if (HasReason(engine->InspectImage(image, HostPlatform(), cancel).status(),
+                "IMAGE_NOT_FOUND")) {
+    return Good(kCheck,
+                fmt::format("not measured: the engine has no image {}, which "
+                            "only --packer push needs",
+                            Printable(image, kMaxPath)));
+  }
+  const absl::StatusOr<std::unique_ptr<Registries::Use>> registry =
+      deps_.registries->Acquire(engine, [](const std::string&) {}, cancel);
+  if (!registry.ok()) {
+    return Bad(kCheck, Level::kWarn, registry.status());
+  }
+  const RegistryRoute& route = (*registry)->route();
+  return Good(kCheck, fmt::format("the engine pushes to {}, smolvm pulls from "
+                                  "{}; measured: {}",
+                                  route.push_address, route.pull_address,
+                                  EvidenceText(route.evidence)));
+}
+
 Finding Preflight::CheckMachine(Level missing) {
   constexpr std::string_view kCheck = "kvm";
   KvmStatus status = machine_.kvm();
@@ -269,6 +293,9 @@ std::vector<Finding> Preflight::Diagnose(
     const CancelToken& cancel) {
   std::vector<Finding> findings;
   findings.push_back(CheckEngine(engine, cancel));
+  if (deps_.registries != nullptr && findings.back().level == Level::kOk) {
+    findings.push_back(CheckPush(deps_.engines.Get(*engine), cancel));
+  }
   findings.push_back(
       SmolvmFinding(deps_.smolvm.Refresh(path, cancel), Level::kWarn));
   findings.push_back(CheckMachine(Level::kWarn));

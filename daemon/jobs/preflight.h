@@ -18,6 +18,7 @@
 #include "base/cancel.h"
 #include "endpoint/endpoint.h"
 #include "engine/engines.h"
+#include "jobs/registries.h"
 #include "pack/smolvm_program.h"
 #include "platform/kvm.h"
 #include "platform/places.h"
@@ -25,7 +26,7 @@
 namespace bottled {
 
 struct Finding {
-  // "engine", "smolvm", "kvm", "disk"
+  // "engine", "push", "smolvm", "kvm", "disk"
   std::string check;
   enum class Level { kOk, kWarn, kFail };
   Level level = Level::kOk;
@@ -42,6 +43,8 @@ class Preflight {
     Engines& engines;
     SmolvmPrograms& smolvm;
     const Places& places;
+    // Null: the way of a push is not measured.
+    Registries* registries = nullptr;
   };
   // What the machine is asked; tests answer themselves.
   struct Machine {
@@ -61,14 +64,16 @@ class Preflight {
 
   // Looks at everything. Without an `engine` its error is the finding. `path`
   // is the caller's PATH. Blocks for the engine's answer, up to the client's
-  // time limits, and for two short runs of smolvm, which is not taken from
-  // memory. What only launching needs is a warning: packing does without it.
+  // time limits, for two short runs of smolvm, which is not taken from memory,
+  // and, where the engine has the image for it, for a registry that it starts
+  // to measure where a push would go; it pulls none. What only launching needs
+  // is a warning: packing does without it.
   //
   // Reasons: those of EngineClient::Describe(), SMOLVM_NOT_FOUND (a warning),
   // SMOLVM_FOREIGN, SMOLVM_UNUSABLE, SMOLVM_TOO_OLD, KVM_ABSENT, KVM_DENIED and
   // KVM_UNUSABLE (warnings), DISK_LOW (a warning, below 5 GiB), DISK_FULL
   // (below 512 MiB), and for a disk that cannot be asked those of FreeBytes()
-  // (a warning).
+  // (a warning). Of a push, as warnings, those of Registries::Acquire().
   std::vector<Finding> Diagnose(const absl::StatusOr<EngineEndpoint>& engine,
                                 const std::string& path,
                                 const CancelToken& cancel);
@@ -82,6 +87,8 @@ class Preflight {
  private:
   Finding CheckEngine(const absl::StatusOr<EngineEndpoint>& engine,
                       const CancelToken& cancel);
+  Finding CheckPush(const std::shared_ptr<EngineClient>& engine,
+                    const CancelToken& cancel);
   Finding CheckMachine(Finding::Level missing);
   void CheckDisks(std::vector<Finding>& findings);
 

@@ -47,6 +47,11 @@ void RememberBuild(const PrepareSpec& spec, const BuildSpec& build,
   }
 }
 
+std::string SearchPath(const PrepareSpec& spec) {
+  const auto path = spec.build_environment.find("PATH");
+  return path == spec.build_environment.end() ? "" : path->second;
+}
+
 void AddFindings(const std::vector<Finding>& findings,
                  std::vector<Warning>& warnings) {
   for (const Finding& finding : findings) {
@@ -66,9 +71,8 @@ absl::StatusOr<Prepared> PrepareService::Prepare(const PrepareSpec& spec,
                                                  const CancelToken& cancel) {
   ASSIGN_OR_RETURN(BottleDraft draft, deps_.bottles.Draft(spec.bottle));
   ASSIGN_OR_RETURN(PackAnswer answer, Pack(spec, draft, cancel));
-  const auto path = spec.build_environment.find("PATH");
-  if (path != spec.build_environment.end()) {
-    AddFindings(deps_.preflight.Launch(path->second, cancel), draft.warnings);
+  if (const std::string path = SearchPath(spec); !path.empty()) {
+    AddFindings(deps_.preflight.Launch(path, cancel), draft.warnings);
   }
   draft.artifact.reset();
   if (answer.artifact.has_value()) {
@@ -106,7 +110,9 @@ absl::StatusOr<PackAnswer> PrepareService::Pack(const PrepareSpec& spec,
   if (const auto* image = std::get_if<std::string>(&source)) {
     return PackImage(spec, *image, "", cancel);
   }
-  return deps_.packs.Pack({.source = std::get<ArchiveFileSource>(source),
+  return deps_.packs.Pack({.packer = spec.packer,
+                           .search_path = SearchPath(spec),
+                           .source = std::get<ArchiveFileSource>(source),
                            .options = spec.options,
                            .tied = spec.tied},
                           cancel);
@@ -116,7 +122,9 @@ absl::StatusOr<PackAnswer> PrepareService::PackImage(
     const PrepareSpec& spec, const std::string& reference,
     const std::string& name, const CancelToken& cancel) {
   RETURN_IF_ERROR(spec.engine.status());
-  return deps_.packs.Pack({.source = ImageSource{.reference = reference,
+  return deps_.packs.Pack({.packer = spec.packer,
+                           .search_path = SearchPath(spec),
+                           .source = ImageSource{.reference = reference,
                                                  .engine = *spec.engine,
                                                  .name = name},
                            .options = spec.options,
@@ -147,7 +155,9 @@ absl::StatusOr<PackAnswer> PrepareService::PackBuild(
       }
     }
   }
-  return deps_.packs.Pack({.source = BuildSource{.build = std::move(build),
+  return deps_.packs.Pack({.packer = spec.packer,
+                           .search_path = SearchPath(spec),
+                           .source = BuildSource{.build = std::move(build),
                                                  .engine = *spec.engine,
                                                  .fingerprint = fingerprint},
                            .options = spec.options,

@@ -34,6 +34,7 @@ struct PrepareSpec {
   // For images and builds; its error is returned when one is needed.
   absl::StatusOr<EngineEndpoint> engine = EngineEndpoint();
   PackOptions options;
+  PackerKind packer = PackerKind::kAuto;
   bool tied = false;
 };
 

@@ -66,6 +66,10 @@ v1::Stage ToProto(Stage stage) {
       return v1::STAGE_MERGE;
     case Stage::kAssemble:
       return v1::STAGE_ASSEMBLE;
+    case Stage::kPush:
+      return v1::STAGE_PUSH;
+    case Stage::kPack:
+      return v1::STAGE_PACK;
     case Stage::kVerify:
       return v1::STAGE_VERIFY;
     case Stage::kPublish:
@@ -228,11 +232,10 @@ absl::StatusOr<PackSpec> FromProto(
     case v1::PackRequest::SOURCE_NOT_SET:
       return BadRequest("The request names no source");
   }
-  if (!request.packer().empty() && request.packer() != "auto" &&
-      request.packer() != "native") {
-    return BadRequest("Unknown packer \"" + request.packer() +
-                      "\"; this daemon has auto and native");
-  }
+  ASSIGN_OR_RETURN(spec.packer, PackerFromProto(request.packer()));
+  RETURN_IF_ERROR(
+      CheckText(request.search_path(), kMaxSearchPathBytes, "The PATH"));
+  spec.search_path = request.search_path();
   ASSIGN_OR_RETURN(spec.options, OptionsFromProto(request.options()));
   spec.force = request.force();
   spec.tied = request.cancel_on_disconnect();

@@ -145,6 +145,7 @@ absl::StatusOr<PrepareSpec> FromProto(
                                 request.build_environment().end());
   spec.always_build = request.freshness() == v1::FRESHNESS_ALWAYS;
   ASSIGN_OR_RETURN(spec.options, OptionsFromProto(request.options()));
+  ASSIGN_OR_RETURN(spec.packer, PackerFromProto(request.packer()));
   spec.tied = request.cancel_on_disconnect();
   return spec;
 }

@@ -91,6 +91,16 @@ absl::StatusOr<BuildSpec> BuildFromProto(const v1::BuildSource& source) {
   return build;
 }
 
+absl::StatusOr<PackerKind> PackerFromProto(const std::string& word) {
+  const std::optional<PackerKind> kind =
+      word.empty() ? PackerKind::kAuto : ParsePacker(word);
+  if (!kind.has_value()) {
+    return BadRequest("Unknown packer \"" + word +
+                      "\"; this daemon has auto, native, smolvm and push");
+  }
+  return *kind;
+}
+
 absl::StatusOr<PackOptions> OptionsFromProto(const v1::PackOptions& options) {
   PackOptions out;
   if (options.cpus() != 0) {

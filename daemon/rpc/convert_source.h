@@ -20,6 +20,8 @@ namespace bottled {
 
 inline constexpr size_t kMaxReferenceBytes = 4096;
 inline constexpr size_t kMaxPathBytes = 4096;
+// Of a PATH.
+inline constexpr size_t kMaxSearchPathBytes = 64 << 10;
 
 // Not longer than `max_bytes`, and without NUL bytes.
 absl::Status CheckText(const std::string& text, size_t max_bytes,
@@ -44,6 +46,9 @@ absl::StatusOr<ArchiveFileSource> ArchiveFromProto(
     const v1::ArchiveSource& archive);
 // Also ValidateBuild()'s reasons.
 absl::StatusOr<BuildSpec> BuildFromProto(const v1::BuildSource& source);
+
+// An empty word is kAuto.
+absl::StatusOr<PackerKind> PackerFromProto(const std::string& word);
 
 // Also ValidatePackOptions()'s reasons.
 absl::StatusOr<PackOptions> OptionsFromProto(const v1::PackOptions& options);

@@ -12,7 +12,6 @@
 #include "google/protobuf/util/time_util.h"
 #include "jobs/errors.h"
 #include "jobs/history.h"
-#include "pack/native_packer.h"
 #include "platform/file.h"
 #include "rpc/call_cancel.h"
 #include "rpc/convert.h"
@@ -27,9 +26,10 @@ using google::protobuf::util::TimeUtil;
 
 // Names of what this release can do; docs/protocol.md explains them.
 constexpr const char* kFeatures[] = {
-    "pack.image",   "pack.archive", "pack.upload", "pack.build",
-    "watch.resume", "watch.events", "interest",    "verify.deep",
-    "bottles",      "prepare",      "diagnose",    "packer.native/1",
+    "pack.image",    "pack.archive", "pack.upload", "pack.build",
+    "watch.resume",  "watch.events", "interest",    "verify.deep",
+    "bottles",       "prepare",      "diagnose",    "packer.native/1",
+    "packer.smolvm", "packer.push",
 };
 
 constexpr int kDefaultJobs = 100;
@@ -47,7 +47,8 @@ class FailedWatch : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
 BottledService::BottledService(const Deps& deps, ServiceInfo info)
     : deps_(deps), info_(std::move(info)), watch_hub_(info_.max_watchers) {}
 
-absl::Status BottledService::FillInfo(v1::GetInfoResponse* response) {
+absl::Status BottledService::FillInfo(const std::string& search_path,
+                                      v1::GetInfoResponse* response) {
   response->set_version(info_.version);
   for (const char* feature : kFeatures) {
     response->add_features(feature);
@@ -59,10 +60,11 @@ absl::Status BottledService::FillInfo(v1::GetInfoResponse* response) {
   response->set_socket_path(info_.places.socket.string());
   response->set_state_dir(info_.places.state_dir.string());
   response->set_cache_dir(info_.places.cache_dir.string());
-  response->set_packer(NativePackerName());
+  const absl::StatusOr<Packer> packer =
+      deps_.packers.Choose(PackerKind::kAuto, search_path, CancelToken());
+  response->set_packer(packer.ok() ? packer->name : "none");
   response->set_packer_reason(
-      "the embedded packer, whose output smolvm 1.32.2 reads; this release has "
-      "no other");
+      packer.ok() ? packer->reason : std::string(packer.status().message()));
   ASSIGN_OR_RETURN(const ArtifactTotals totals, deps_.index.Totals());
   response->set_artifact_bytes(totals.bytes);
   response->set_artifact_count(totals.count);
@@ -91,9 +93,9 @@ absl::StatusOr<std::shared_ptr<Job>> BottledService::FindJob(
 }
 
 grpc::Status BottledService::GetInfo(grpc::ServerContext* context,
-                                     const v1::GetInfoRequest* /*request*/,
+                                     const v1::GetInfoRequest* request,
                                      v1::GetInfoResponse* response) {
-  return ToGrpcStatus(context, FillInfo(response));
+  return ToGrpcStatus(context, FillInfo(request->search_path(), response));
 }
 
 grpc::Status BottledService::Pack(grpc::ServerContext* context,

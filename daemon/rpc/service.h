@@ -16,6 +16,7 @@
 #include "jobs/bottle_service.h"
 #include "jobs/change_feed.h"
 #include "jobs/pack_service.h"
+#include "jobs/packers.h"
 #include "jobs/preflight.h"
 #include "jobs/prepare_service.h"
 #include "jobs/scheduler.h"
@@ -48,6 +49,7 @@ class BottledService
  public:
   struct Deps {
     PackService& packs;
+    Packers& packers;
     BottleService& bottles;
     PrepareService& prepares;
     Preflight& preflight;
@@ -123,7 +125,8 @@ class BottledService
       const v1::WatchEventsRequest* request) override;
 
  private:
-  absl::Status FillInfo(v1::GetInfoResponse* response);
+  absl::Status FillInfo(const std::string& search_path,
+                        v1::GetInfoResponse* response);
   // A live job, or a finished one rebuilt from its row. Reason JOB_NOT_FOUND.
   absl::StatusOr<std::shared_ptr<Job>> FindJob(const std::string& id);
 

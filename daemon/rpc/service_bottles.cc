@@ -15,12 +15,6 @@
 #include "rpc/service.h"
 
 namespace bottled {
-namespace {
-
-constexpr size_t kMaxSearchPathBytes = 64 * 1024;
-
-}  // namespace
-
 grpc::Status BottledService::Resolve(grpc::ServerContext* context,
                                      const v1::ResolveRequest* request,
                                      v1::ResolveResponse* response) {

@@ -3,6 +3,13 @@
 #include "store/index_state.h"
 
 namespace bottled {
+namespace {
+
+std::string_view KindWord(EngineObjectKind kind) {
+  return kind == EngineObjectKind::kTag ? "tag" : "container";
+}
+
+}  // namespace
 
 absl::Status Index::NoteEngineObject(const EngineObject& object) {
   return state_->Write([&](Connection& c) {
@@ -10,7 +17,8 @@ absl::Status Index::NoteEngineObject(const EngineObject& object) {
         .Bind(object.host)
         .Bind(object.tls_dir)
         .Bind(int64_t{object.skip_tls_verify})
-        .Bind(object.tag)
+        .Bind(KindWord(object.kind))
+        .Bind(object.name)
         .Bind(object.created_ms)
         .Run();
   });
@@ -20,7 +28,8 @@ absl::Status Index::ForgetEngineObject(const EngineObject& object) {
   return state_->Write([&](Connection& c) {
     return Statement::Use(c.statements.engine_object_delete)
         .Bind(object.host)
-        .Bind(object.tag)
+        .Bind(KindWord(object.kind))
+        .Bind(object.name)
         .Run();
   });
 }
@@ -38,8 +47,11 @@ absl::StatusOr<std::vector<EngineObject>> Index::ListEngineObjects() {
           objects.push_back({.host = use.Text(0),
                              .tls_dir = use.Text(1),
                              .skip_tls_verify = use.Int(2) != 0,
-                             .tag = use.Text(3),
-                             .created_ms = use.Int(4)});
+                             .kind = use.Text(3) == "tag"
+                                         ? EngineObjectKind::kTag
+                                         : EngineObjectKind::kContainer,
+                             .name = use.Text(4),
+                             .created_ms = use.Int(5)});
         }
       });
 }

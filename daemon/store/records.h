@@ -144,14 +144,17 @@ struct StoredBottle {
   std::optional<AddressLease> lease;  // none after it has expired
 };
 
+enum class EngineObjectKind { kTag, kContainer };
+
 // Something on an engine that is ours to remove.
 struct EngineObject {
   // As in EngineEndpoint.
   std::string host;
   std::string tls_dir;
   bool skip_tls_verify = false;
-  // A tag's whole reference.
-  std::string tag;
+  EngineObjectKind kind = EngineObjectKind::kTag;
+  // A tag's whole reference, or a container's name.
+  std::string name;
   int64_t created_ms = 0;
 
   bool operator==(const EngineObject&) const = default;

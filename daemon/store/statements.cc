@@ -250,13 +250,12 @@ absl::Status PrepareEngineObjects(Database& db, Statements& out) {
       {
           {&S::engine_object_put,
            "INSERT INTO engine_object(host, tls_dir, skip_tls_verify, kind, "
-           "name, created_ms) VALUES(?,?,?,'tag',?,?) ON CONFLICT DO NOTHING"},
+           "name, created_ms) VALUES(?,?,?,?,?,?) ON CONFLICT DO NOTHING"},
           {&S::engine_object_list,
-           "SELECT host, tls_dir, skip_tls_verify, name, created_ms "
-           "FROM engine_object "
-           "WHERE kind = 'tag' ORDER BY created_ms, host, name"},
+           "SELECT host, tls_dir, skip_tls_verify, kind, name, created_ms "
+           "FROM engine_object ORDER BY created_ms, host, kind, name"},
           {&S::engine_object_delete,
-           "DELETE FROM engine_object WHERE host = ? AND kind = 'tag' "
+           "DELETE FROM engine_object WHERE host = ? AND kind = ? "
            "AND name = ?"},
       });
 }

@@ -23,6 +23,8 @@ class ArtifactChangesTest : public testing::ServiceFixture {
     service_ = std::make_unique<PackService>(
         PackService::Deps{.engines = engines_,
                           .engine_objects = engine_objects_,
+                          .registries = registries_,
+                          .packers = packers_,
                           .index = *index_,
                           .objects = *objects_,
                           .scheduler = *scheduler_,

@@ -35,16 +35,20 @@ class EngineObjectsTest : public ::testing::Test {
   static std::string Path(const std::string& tag) {
     return fmt::format("/images/{}", tag);
   }
-  std::unique_ptr<EngineObjects::HeldTag> Hold(const std::string& tag) {
-    auto held = objects_.HoldTag({.host = engine_.host(), .origin = ""}, tag);
+  std::unique_ptr<EngineObjects::Held> Hold(
+      const std::string& name, EngineObjectKind kind = EngineObjectKind::kTag) {
+    auto held =
+        objects_.Hold({.host = engine_.host(), .origin = ""}, kind, name);
     EXPECT_TRUE(held.ok()) << held.status();
     return *std::move(held);
   }
   // As a daemon does that is killed: written down, but nobody holds it.
-  void Leave(const std::string& tag) {
+  void Leave(const std::string& name,
+             EngineObjectKind kind = EngineObjectKind::kTag) {
     ASSERT_TRUE(index_
                     ->NoteEngineObject({.host = engine_.host(),
-                                        .tag = tag,
+                                        .kind = kind,
+                                        .name = name,
                                         .created_ms = clock_.NowMs()})
                     .ok());
   }
@@ -82,6 +86,23 @@ TEST_F(EngineObjectsTest, ATagGoesWithItsHolder) {
     EXPECT_THAT(Tags(), ElementsAre("a:1", "theirs:1")) << "it is held";
   }
   EXPECT_THAT(Tags(), ElementsAre("theirs:1"));
+  EXPECT_THAT(Rows(), IsEmpty());
+}
+
+TEST_F(EngineObjectsTest, AContainerGoesWithItsHolderToo) {
+  constexpr const char* kPath = "/containers/bottled-registry-1";
+  engine_.Route(kPath, [](const testing::FakeRequest& request) {
+    EXPECT_EQ(request.method, "DELETE");
+    EXPECT_EQ(request.query, "force=1&v=1");
+    return FakeReply::Json("", 204);
+  });
+  Hold("bottled-registry-1", EngineObjectKind::kContainer);
+  EXPECT_EQ(engine_.CountRequests(kPath), 1);
+  EXPECT_THAT(Rows(), IsEmpty());
+
+  Leave("bottled-registry-1", EngineObjectKind::kContainer);
+  ASSERT_TRUE(Reap().ok());
+  EXPECT_EQ(engine_.CountRequests(kPath), 2);
   EXPECT_THAT(Rows(), IsEmpty());
 }
 

@@ -159,7 +159,8 @@ TEST_F(PackPipelineTest, ADigestErrorLeavesNothingBehind) {
   ExpectFailure(end, "DIGEST_MISMATCH");
   EXPECT_EQ(GetErrorDetail(end.status).stage, "read");
   EXPECT_THAT(GetErrorDetail(end.status).log_tail,
-              ElementsAre(HasSubstr("Reading it once more")));
+              ElementsAre(HasSubstr("packer native"),
+                          HasSubstr("Reading it once more")));
 }
 
 TEST_F(PackPipelineTest, ErrorsOfTheImageAreNotRetried) {
@@ -243,11 +244,13 @@ TEST_F(PackPipelineTest, TheArchiveIsRememberedAfterItsArtifact) {
   PipelineInput input = Input({MakeSmallArchive("hello")});
   input.identify_archive = [&] { return std::optional(identity); };
   const JobSnapshot end = Run(std::move(input));
-  const auto key = index_->FindArchive(identity, ArchiveOptionsJson({}));
+  const auto key =
+      index_->FindArchive(identity, ArchiveOptionsJson({}, NativeChoice()));
   ASSERT_TRUE(key.ok()) << key.status();
   EXPECT_EQ(*key, end.artifact.content_key);
   EXPECT_EQ(*index_->FindArchive(
-                identity, ArchiveOptionsJson({.cpus = 2, .memory_mib = 512})),
+                identity, ArchiveOptionsJson({.cpus = 2, .memory_mib = 512},
+                                             NativeChoice())),
             std::nullopt);
 }
 

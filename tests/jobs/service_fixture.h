@@ -20,10 +20,18 @@ class ServiceFixture : public StoreFixture {
     options.packer_threads = 1;
     Open(options);
   }
+  // Jobs use the members below; the scheduler is of the base.
+  ~ServiceFixture() override {
+    if (scheduler_ != nullptr) {
+      scheduler_->Stop(std::chrono::milliseconds(0));
+    }
+  }
   void Open(const PackService::Options& options) {
     service_ = std::make_unique<PackService>(
         PackService::Deps{.engines = engines_,
                           .engine_objects = engine_objects_,
+                          .registries = registries_,
+                          .packers = packers_,
                           .index = *index_,
                           .objects = *objects_,
                           .scheduler = *scheduler_,
@@ -69,6 +77,10 @@ class ServiceFixture : public StoreFixture {
   TempDir files_;
   Engines engines_{EngineClient::Options()};
   EngineObjects engine_objects_{*index_, engines_, Clock::System()};
+  Registries registries_{engine_objects_, Registries::Options()};
+  SmolvmPrograms smolvm_{SmolvmPrograms::Options{.home = ""}};
+  // There is no smolvm.
+  Packers packers_{smolvm_, {.search_path = "/nonexistent"}};
   Uploads uploads_;
   std::unique_ptr<PackService> service_;
 };

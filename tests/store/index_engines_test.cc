@@ -14,7 +14,7 @@ EngineObject Tag(const std::string& tag, int64_t created_ms) {
   return {.host = "tcp://engine:2376",
           .tls_dir = "/tls",
           .skip_tls_verify = true,
-          .tag = tag,
+          .name = tag,
           .created_ms = created_ms};
 }
 
@@ -30,13 +30,18 @@ TEST(IndexEngines, RemembersObjectsUntilTheyAreForgotten) {
   EngineObject elsewhere = Tag("b:1", 10);
   elsewhere.host = "unix:///other";
   ASSERT_TRUE(env.index().NoteEngineObject(elsewhere).ok());
+  // A container may well be called as a tag is.
+  EngineObject container = Tag("b:1", 50);
+  container.kind = EngineObjectKind::kContainer;
+  ASSERT_TRUE(env.index().NoteEngineObject(container).ok());
   env.Restart();
-  EXPECT_THAT(*env.index().ListEngineObjects(),
-              ElementsAre(elsewhere, Tag("b:1", 20), Tag("a:1", 30)));
+  EXPECT_THAT(
+      *env.index().ListEngineObjects(),
+      ElementsAre(elsewhere, Tag("b:1", 20), Tag("a:1", 30), container));
   ASSERT_TRUE(env.index().ForgetEngineObject(Tag("b:1", 0)).ok());
   ASSERT_TRUE(env.index().ForgetEngineObject(Tag("unknown:1", 0)).ok());
   EXPECT_THAT(*env.index().ListEngineObjects(),
-              ElementsAre(elsewhere, Tag("a:1", 30)));
+              ElementsAre(elsewhere, Tag("a:1", 30), container));
 }
 
 }  // namespace
