@@ -99,6 +99,23 @@ mitmproxy_tool() {
   export BOTTLED_MITMDUMP=$dir/bin/mitmdump
 }
 
+# buildx_tool: docker's plugin for BuildKit, which no Debian 12 package has and
+# which takes some minutes to compile; exports BOTTLED_BUILDX.
+buildx_tool() {
+  [ -x "$tools/go/buildx" ] || GOBIN=$tools/go \
+    go install github.com/docker/buildx/cmd/buildx@v0.38.2
+  export BOTTLED_BUILDX=$tools/go/buildx
+}
+
+# dockerd29_tool: a modern dockerd, which Debian 12 does not have; exports
+# BOTTLED_DOCKERD29. It works with Debian's containerd and, as long as no
+# container is started, with its runc.
+dockerd29_tool() {
+  [ -x "$tools/go/dockerd" ] || GOBIN=$tools/go \
+    go install github.com/moby/moby/v2/cmd/dockerd@v2.0.0-beta.24
+  export BOTTLED_DOCKERD29=$tools/go/dockerd
+}
+
 # grpcurl_tool: exports BOTTLED_GRPCURL.
 grpcurl_tool() {
   command -v go >/dev/null || return 0
