@@ -253,10 +253,15 @@ Finding Preflight::CheckPush(const std::shared_ptr<EngineClient>& engine,
     return Bad(kCheck, Level::kWarn, registry.status());
   }
   const RegistryRoute& route = (*registry)->route();
+  const absl::StatusOr<std::vector<RegistryProbe>> evidence =
+      deps_.registries->ProbeAll(*engine, **registry, cancel);
+  if (!evidence.ok()) {
+    return Bad(kCheck, Level::kWarn, evidence.status());
+  }
   return Good(kCheck, fmt::format("the engine pushes to {}, smolvm pulls from "
                                   "{}; measured: {}",
                                   route.push_address, route.pull_address,
-                                  EvidenceText(route.evidence)));
+                                  EvidenceText(*evidence)));
 }
 
 Finding Preflight::CheckMachine(Level missing) {

@@ -1,6 +1,7 @@
 #include "jobs/registries.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -20,6 +21,10 @@ using std::chrono::steady_clock;
 
 constexpr int kPort = 5000;
 constexpr int kPortTries = 10;
+// An address that needs no name first: names are resolved in another way by
+// each of the engine's parts (engines.md §7).
+constexpr const char* kHosts[] = {"127.0.0.1", "localhost",
+                                  "host.docker.internal"};
 // A registry in use answers in a few milliseconds.
 constexpr milliseconds kAliveLimit(2'000);
 // How often a waiting thread looks at its token.
@@ -52,6 +57,7 @@ struct Registries::Entry {
   std::string host;
   std::unique_ptr<EngineObjects::Held> container;
   RegistryRoute route;
+  int port = 0;
 
   // Guarded by Registries::mu_.
   State state = State::kStarting;
@@ -213,10 +219,29 @@ absl::Status Registries::Launch(EngineClient& engine, Entry& entry, int port,
   return StartContainer(engine, id, cancel);
 }
 
+absl::StatusOr<RegistryProbe> Registries::Probe(
+    EngineClient& engine, const char* host, int port,
+    const CancelToken& cancel) const {
+  return ProbeRegistry(engine, LocalAddress(host, port), "bottled/probe",
+                       options_.probe_limit, cancel);
+}
+
+absl::StatusOr<std::vector<RegistryProbe>> Registries::ProbeAll(
+    EngineClient& engine, const Use& use, const CancelToken& cancel) const {
+  std::vector<RegistryProbe> evidence = use.route().evidence;
+  for (size_t i = evidence.size(); i < std::size(kHosts); ++i) {
+    ASSIGN_OR_RETURN(RegistryProbe probe,
+                     Probe(engine, kHosts[i], use.entry_->port, cancel));
+    evidence.push_back(std::move(probe));
+  }
+  return evidence;
+}
+
 absl::Status Registries::Measure(EngineClient& engine, Entry& entry, int port,
                                  const CancelToken& cancel) {
   RegistryRoute& route = entry.route;
   route = {};
+  entry.port = port;
   route.pull_address = LocalAddress("127.0.0.1", port);
   const absl::Status from_here =
       WaitForRegistry(route.pull_address, options_.ready_limit, cancel);
@@ -228,13 +253,8 @@ absl::Status Registries::Measure(EngineClient& engine, Entry& entry, int port,
       return RegistryFailed(options_.image, "its container ended at once");
     }
   }
-  // An address that needs no name first: names are resolved in another way by
-  // each of the engine's parts (engines.md §7).
-  for (const char* host : {"127.0.0.1", "localhost", "host.docker.internal"}) {
-    ASSIGN_OR_RETURN(
-        RegistryProbe probe,
-        ProbeRegistry(engine, LocalAddress(host, port), "bottled/probe",
-                      options_.probe_limit, cancel));
+  for (const char* host : kHosts) {
+    ASSIGN_OR_RETURN(RegistryProbe probe, Probe(engine, host, port, cancel));
     route.evidence.push_back(probe);
     if (probe.reached || probe.unsupported) {
       route.push_address = std::move(probe.address);

@@ -101,6 +101,12 @@ class Registries {
       const std::function<void(const std::string&)>& tell,
       const CancelToken& cancel);
 
+  // What the engine says of every address of a registry, those that Acquire()
+  // needed not try included. Blocks for the engine. CANCELLED, or the engine's
+  // own errors.
+  absl::StatusOr<std::vector<RegistryProbe>> ProbeAll(
+      EngineClient& engine, const Use& use, const CancelToken& cancel) const;
+
   const std::string& image() const { return options_.image; }
 
  private:
@@ -114,6 +120,9 @@ class Registries {
                       const CancelToken& cancel);
   absl::Status Measure(EngineClient& engine, Entry& entry, int port,
                        const CancelToken& cancel);
+  absl::StatusOr<RegistryProbe> Probe(EngineClient& engine, const char* host,
+                                      int port,
+                                      const CancelToken& cancel) const;
   // Ends registries that nobody has used for the grace.
   void RunReaper();
 

@@ -29,9 +29,10 @@ def start(daemon, engine, emulated):
                         "0")
 
 
-def check(daemon, engine, it, packer, explained=None):
+def check(daemon, engine, it, packer, *arguments, explained=None, env=None):
     """Its tree is the image's, but for what is explained, and nothing is left."""
-    events = daemon.json("pack", "--packer", packer, it.name, timeout=1200)
+    events = daemon.json("pack", "--packer", packer, *arguments, timeout=1200,
+                         env=env)
     artifact = events[-1]["artifact"]
     assert artifact["packer"].startswith(packer + "/")
     want = it.flatten()
@@ -52,10 +53,16 @@ def test_both_routes(idle_daemon, bridged, smolvm, workdir):  # noqa: F811
     bridged.load(it)
     daemon = start(idle_daemon, bridged,
                    smolvms.Emulated(workdir, smolvm.binary))
-    archive = check(daemon, bridged, it, "smolvm")
+    archive = check(daemon, bridged, it, "smolvm", it.name)
+    # From the build on, as the seed does it.
+    context = workdir / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text(f"FROM {it.name}\nLABEL built=1\n")
     # smolvm's own merge: the upper layer has only the whiteout in this
     # directory, not the directory, and smolvm takes it for root's.
-    pushed = check(daemon, bridged, it, "push", {b"b": {"uid": 0}})
+    pushed = check(daemon, bridged, it, "push", "--build", context,
+                   "e2e/boot-built:1", explained={b"b": {"uid": 0}},
+                   env={"DOCKER_CONFIG": "/nonexistent"})
     native = daemon.json("pack", "--packer", "native", it.name)[-1]["artifact"]
     assert len({a["digest"] for a in (archive, pushed, native)}) == 3
     assert not tree.differences(tree.Sidecar(native["path"]).tree(),

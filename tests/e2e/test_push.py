@@ -131,8 +131,11 @@ def test_docker_desktop(idle_daemon, desktop, fake):  # noqa: F811
                                 ignore_dir_mtime=True)
     finding, = [f for f in daemon.json("doctor", check=False)[-1]["findings"]
                 if f["check"] == "push"]
-    assert "127.0.0.1" in finding["message"], finding
-    assert "manifest unknown" in finding["message"], finding
+    route, _, measured = finding["message"].partition("measured: ")
+    assert "the engine pushes to 127.0.0.1:" in route, finding
+    assert "manifest unknown" in measured, finding
+    assert measured.index("host.docker.internal") < measured.index(
+        "server gave HTTP response to HTTPS client"), finding
     nothing_left(daemon, desktop, fake)
 
 

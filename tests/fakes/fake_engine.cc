@@ -193,6 +193,8 @@ FakeReply FakeEngine::Answer(const FakeRequest& request) {
         reply.fields.emplace_back("Server", "Docker/20.10.24 (linux)");
       }
       return reply;
+    } else {
+      handler = otherwise_;
     }
   }
   if (handler) {
@@ -223,6 +225,11 @@ void FakeEngine::Route(const std::string& path, Handler handler) {
 
 void FakeEngine::Route(const std::string& path, FakeReply reply) {
   Route(path, [reply = std::move(reply)](const FakeRequest&) { return reply; });
+}
+
+void FakeEngine::Otherwise(Handler handler) {
+  const std::lock_guard lock(mu_);
+  otherwise_ = std::move(handler);
 }
 
 void FakeEngine::AddImage(const std::string& reference, const std::string& id,

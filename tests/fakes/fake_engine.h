@@ -109,6 +109,8 @@ class FakeEngine {
   // a path counts. Unknown paths get a 404 as dockerd's.
   void Route(const std::string& path, Handler handler);
   void Route(const std::string& path, FakeReply reply);
+  // Answers paths that have no route, for those that nobody can know before.
+  void Otherwise(Handler handler);
 
   // Serves an image by name and by ID: inspect answers and the save stream.
   void AddImage(const std::string& reference, const std::string& id,
@@ -154,6 +156,7 @@ class FakeEngine {
   std::string oldest_ = "1.12";
   bool podman_ = false;
   std::map<std::string, Handler> routes_;
+  Handler otherwise_;
   std::vector<FakeRequest> requests_;
   int aborted_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;

@@ -205,6 +205,11 @@ TEST_F(RegistriesTest, TheFirstAddressThatWorksIsTaken) {
   EXPECT_EQ((*use)->route().push_address, fmt::format("localhost:{}", Port()));
   EXPECT_EQ((*use)->route().pull_address, registry_.address());
   EXPECT_EQ((*use)->route().evidence.size(), 2U);
+  Probe("host.docker.internal", "gave HTTP response to HTTPS client", 500);
+  const auto all = registries_->ProbeAll(*client_, **use, CancelToken());
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), 3U);
+  EXPECT_FALSE(all->back().reached);
 }
 
 TEST_F(RegistriesTest, WhenNoneWorksEachIsNamed) {

@@ -77,7 +77,12 @@ class ServiceFixture : public StoreFixture {
   TempDir files_;
   Engines engines_{EngineClient::Options()};
   EngineObjects engine_objects_{*index_, engines_, Clock::System()};
-  Registries registries_{engine_objects_, Registries::Options()};
+  // The tests that push choose where it listens.
+  std::function<absl::StatusOr<int>()> registry_port_ = FreeLoopbackPort;
+  Registries registries_{
+      engine_objects_,
+      Registries::Options{.instance = "i1",
+                          .free_port = [this] { return registry_port_(); }}};
   SmolvmPrograms smolvm_{SmolvmPrograms::Options{.home = ""}};
   // There is no smolvm.
   Packers packers_{smolvm_, {.search_path = "/nonexistent"}};
