@@ -1,5 +1,6 @@
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "engine/client.h"
@@ -110,10 +111,11 @@ TEST_F(ClientCall, AnyStatusIsAReply) {
 TEST_F(ClientCall, OnlyGetIsSentAgain) {
   for (const char* method : {"GET", "POST", "DELETE"}) {
     const std::string path = std::string("/things/") + method;
-    std::atomic<int> calls = 0;
-    fake_.Route(path, [&](const FakeRequest&) {
+    // The handler's own, as its thread may outlive this frame.
+    fake_.Route(path, [calls = std::make_shared<std::atomic<int>>(0)](
+                          const FakeRequest&) {
       FakeReply reply = FakeReply::Json("{}");
-      reply.hang_up = ++calls == 1;
+      reply.hang_up = ++*calls == 1;
       return reply;
     });
     const auto reply = client_.Call(Request(method, path), {});

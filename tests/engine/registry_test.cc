@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -138,9 +139,10 @@ class RegistryTest : public ::testing::Test {
 
 TEST_F(RegistryTest, WaitsUntilItAnswers) {
   // A forwarder comes first, then a registry that is not ready.
-  std::atomic<int> calls = 0;
-  registry_.Route("/v2/", [&](const FakeRequest&) {
-    const int call = ++calls;
+  // The handler's own, as its thread may outlive this frame.
+  registry_.Route("/v2/", [calls = std::make_shared<std::atomic<int>>(0)](
+                              const FakeRequest&) {
+    const int call = ++*calls;
     FakeReply reply = FakeReply::Json("{}", call == 2 ? 503 : 401);
     reply.hang_up = call == 1;
     return reply;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -144,15 +145,14 @@ TEST_F(RegistriesTest, ItEndsAfterTheLastAndAGrace) {
 }
 
 TEST_F(RegistriesTest, TheRequestIsExplicit) {
-  std::string body;
-  engine_.Route("/containers/create", [&](const FakeRequest& request) {
-    const std::lock_guard<std::mutex> lock(mu_);
-    body = request.body;
-    return FakeReply::Json(R"({"Id":"c1"})", 201);
-  });
   Open();
   ASSERT_TRUE(Acquire().ok());
-  const std::lock_guard<std::mutex> lock(mu_);
+  std::string body;
+  for (const FakeRequest& request : engine_.requests()) {
+    if (request.path == "/containers/create") {
+      body = request.body;
+    }
+  }
   EXPECT_THAT(body, HasSubstr(fmt::format(R"("HostPort":"{}")", Port())));
   EXPECT_THAT(body, HasSubstr(R"("HostIp":"127.0.0.1")"));
   EXPECT_THAT(body, HasSubstr(R"("AutoRemove":true)"));
@@ -161,12 +161,14 @@ TEST_F(RegistriesTest, TheRequestIsExplicit) {
 }
 
 TEST_F(RegistriesTest, APortThatWasJustTakenIsGivenUp) {
-  std::atomic<int> turns = 0;
-  engine_.Route("/containers/c1/start", [&](const FakeRequest&) {
-    return ++turns < 3 ? FakeReply::Error(500,
-                                          "driver failed: Bind for 127.0.0.1:1 "
-                                          "failed: port is already allocated")
-                       : FakeReply::Json("", 204);
+  // The handler's own, as its thread may outlive this frame.
+  const auto turns = std::make_shared<std::atomic<int>>(0);
+  engine_.Route("/containers/c1/start", [turns](const FakeRequest&) {
+    return ++*turns < 3
+               ? FakeReply::Error(500,
+                                  "driver failed: Bind for 127.0.0.1:1 "
+                                  "failed: port is already allocated")
+               : FakeReply::Json("", 204);
   });
   Open();
   EXPECT_EQ(Refusal(), "OK");
@@ -175,19 +177,19 @@ TEST_F(RegistriesTest, APortThatWasJustTakenIsGivenUp) {
 }
 
 TEST_F(RegistriesTest, AMissingImageIsPulled) {
-  std::atomic<bool> there = false;
-  engine_.Route("/containers/create", [&](const FakeRequest&) {
-    return there ? FakeReply::Json(R"({"Id":"c1"})", 201)
-                 : FakeReply::Error(404, "No such image: registry:2");
+  const auto there = std::make_shared<std::atomic<bool>>(false);
+  engine_.Route("/containers/create", [there](const FakeRequest&) {
+    return *there ? FakeReply::Json(R"({"Id":"c1"})", 201)
+                  : FakeReply::Error(404, "No such image: registry:2");
   });
-  engine_.Route("/images/create", [&](const FakeRequest&) {
-    there = true;
+  engine_.Route("/images/create", [there](const FakeRequest&) {
+    *there = true;
     return FakeReply::Json(R"({"status":"Pull complete","id":"a"})");
   });
   Open();
   EXPECT_EQ(Refusal(), "OK");
 
-  there = false;
+  *there = false;
   engine_.Route("/images/create",
                 FakeReply::Json(R"({"errorDetail":{"message":"no route"}})"));
   Open();
