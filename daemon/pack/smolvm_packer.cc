@@ -257,6 +257,9 @@ bool IsVmTrouble(std::string_view words) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
   return NamesKvm(lower) || lower.find("hypervisor") != lower.npos ||
+         // libkrun's own words, as "KvmContext(KvmOpen(Error(13)))".
+         lower.find("kvmcontext(") != lower.npos ||
+         lower.find("before the agent was ready") != lower.npos ||
          lower.find("agent did not become ready") != lower.npos ||
          lower.find("no boot progress") != lower.npos;
 }

@@ -225,6 +225,11 @@ INSTANTIATE_TEST_SUITE_P(
                "not become ready within 30 seconds: no boot progress for 30 "
                "seconds' >&2; exit 1",
                "VM_UNAVAILABLE", "did not become ready"},
+        Animal{"KvmIsNotForItsUser",
+               "echo 'Error: agent operation failed: monitor agent: build "
+               "microVM: Internal error while starting microVM: "
+               "KvmContext(KvmOpen(Error(13)))' >&2; exit 1",
+               "VM_UNAVAILABLE", "KvmOpen"},
         Animal{"DiskFull",
                "echo 'Error: write: No space left on device (os error 28)' "
                ">&2; exit 1",

@@ -149,8 +149,11 @@ TEST(Supervisor, AStoppedProgramEndsToo) {
 }
 
 TEST(Supervisor, ASignalKillsAllAtOnce) {
+  // The last one in place of the shell, which would see its child's end and
+  // could end by itself before its turn.
   Supervised shell(
-      "trap '' TERM; (trap '' TERM; setsid sleep 600) & echo ready; sleep 600");
+      "trap '' TERM; (trap '' TERM; setsid sleep 600) & echo ready; "
+      "exec sleep 600");
   EXPECT_EQ(shell.Line(), "ready");
   // The group's signals are the program's.
   ::kill(shell.pid(), SIGTERM);
