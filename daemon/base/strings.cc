@@ -116,6 +116,21 @@ std::string Printable(std::string_view text, size_t max_bytes) {
   return out;
 }
 
+std::string WithoutTerminalCodes(std::string_view line) {
+  std::string out;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\x1b' && i + 1 < line.size() && line[i + 1] == '[') {
+      i += 2;
+      while (i < line.size() && (line[i] < '@' || line[i] > '~')) {
+        ++i;
+      }
+      continue;
+    }
+    out += line[i];
+  }
+  return out;
+}
+
 std::string FormatBytes(int64_t bytes) {
   static constexpr std::array<const char*, 7> kUnits = {
       "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -19,6 +19,10 @@ std::string HexEncode(std::string_view bytes);
 // which the limit includes.
 std::string Printable(std::string_view text, size_t max_bytes = 8192);
 
+// `line` without the sequences (ECMA-48 CSI) by which programs colour their
+// output and wipe what they wrote.
+std::string WithoutTerminalCodes(std::string_view line);
+
 // 2^10-based, three significant digits (four from 1000 to 1023): "512 B",
 // "1.50 GiB", "1023 KiB".
 std::string FormatBytes(int64_t bytes);

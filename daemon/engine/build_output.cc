@@ -26,22 +26,6 @@ bool ParseFraction(std::string_view text, int64_t* part, int64_t* whole) {
          *part <= *whole && *whole <= kMaxSteps;
 }
 
-// Terminal sequences are no text: builds colour their output.
-std::string WithoutEscapes(std::string_view line) {
-  std::string out;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\x1b' && i + 1 < line.size() && line[i + 1] == '[') {
-      i += 2;
-      while (i < line.size() && (line[i] < '@' || line[i] > '~')) {
-        ++i;
-      }
-      continue;
-    }
-    out += line[i];
-  }
-  return out;
-}
-
 }  // namespace
 
 BuildOutput::BuildOutput(std::vector<std::string> redacted)
@@ -85,7 +69,7 @@ std::vector<std::string> BuildOutput::Finish() {
 std::string BuildOutput::TakeLine() {
   // Printable first, so that nothing can put a value together afterwards.
   std::string line =
-      Printable(WithoutEscapes(std::exchange(buffer_, {})), kMaxLine);
+      Printable(WithoutTerminalCodes(std::exchange(buffer_, {})), kMaxLine);
   for (const std::string& value : redacted_) {
     for (size_t at = line.find(value); at != std::string::npos;
          at = line.find(value, at)) {

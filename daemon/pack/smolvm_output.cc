@@ -19,22 +19,6 @@ constexpr std::string_view kErrorMark = "Error: ";
 constexpr std::string_view kJsonErrorMark = "{\"error\"";
 constexpr std::string_view kCut = "…";
 
-// Colours, and what wipes the rest of a line.
-std::string WithoutTerminalCodes(std::string_view line) {
-  std::string out;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\x1b' && i + 1 < line.size() && line[i + 1] == '[') {
-      i += 2;
-      while (i < line.size() && (line[i] < '@' || line[i] > '~')) {
-        ++i;
-      }
-      continue;
-    }
-    out += line[i];
-  }
-  return out;
-}
-
 std::string_view Trimmed(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
   if (first == text.npos) {

@@ -103,5 +103,13 @@ TEST(Strings, RandomHex) {
   EXPECT_NE(longer.substr(1100), std::string(100, '0'));
 }
 
+TEST(WithoutTerminalCodes, LeavesTheText) {
+  EXPECT_EQ(WithoutTerminalCodes("\x1b[1;31mred\x1b[0m and \x1b[Kplain"),
+            "red and plain");
+  EXPECT_EQ(WithoutTerminalCodes("\x1b[12"), "");
+  EXPECT_EQ(WithoutTerminalCodes("\x1b"), "\x1b");
+  EXPECT_EQ(WithoutTerminalCodes(""), "");
+}
+
 }  // namespace
 }  // namespace bottled
