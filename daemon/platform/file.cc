@@ -147,13 +147,17 @@ absl::Status PreadAll(int fd, std::span<char> out, int64_t offset) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> FreeBytes(const std::filesystem::path& path) {
+namespace {
+
+// `count` tells which number of blocks is meant.
+absl::StatusOr<int64_t> FileSystemBytes(const std::filesystem::path& path,
+                                        fsblkcnt_t statvfs::* count) {
   struct statvfs info = {};
   if (::statvfs(path.c_str(), &info) != 0) {
     const int error = errno;
     return ErrnoError(error, "statvfs " + path.native());
   }
-  const auto blocks = static_cast<uint64_t>(info.f_bavail);
+  const auto blocks = static_cast<uint64_t>(info.*count);
   const auto size = static_cast<uint64_t>(info.f_frsize);
   constexpr auto kMax =
       static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
@@ -161,6 +165,16 @@ absl::StatusOr<int64_t> FreeBytes(const std::filesystem::path& path) {
     return std::numeric_limits<int64_t>::max();
   }
   return static_cast<int64_t>(blocks * size);
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> FreeBytes(const std::filesystem::path& path) {
+  return FileSystemBytes(path, &statvfs::f_bavail);
+}
+
+absl::StatusOr<int64_t> TotalBytes(const std::filesystem::path& path) {
+  return FileSystemBytes(path, &statvfs::f_blocks);
 }
 
 }  // namespace bottled

@@ -73,6 +73,9 @@ absl::StatusOr<Fd> OpenUnnamedFile(const std::filesystem::path& dir);
 absl::Status RenameNoReplace(const std::filesystem::path& from,
                              const std::filesystem::path& to);
 
+// Bytes of the whole file system of `path`.
+absl::StatusOr<int64_t> TotalBytes(const std::filesystem::path& path);
+
 // Bytes that an unprivileged user may still write on the file system of `path`.
 absl::StatusOr<int64_t> FreeBytes(const std::filesystem::path& path);
 
