@@ -124,6 +124,11 @@ absl::Status LeaseTakenError(std::string_view slug, std::string_view holder) {
       "");
 }
 
+absl::Status ArtifactNotFoundError(std::string_view digest) {
+  return MakeError(Code::kNotFound, kArtifactNotFound,
+                   fmt::format("there is no artifact {}", digest), kTryAgain);
+}
+
 absl::Status ArtifactMissingError(const std::filesystem::path& path) {
   return MakeError(Code::kNotFound, kArtifactMissing,
                    fmt::format("{} is gone", path.native()), kTryAgain);

@@ -24,6 +24,7 @@ inline constexpr std::string_view kJobExists = "JOB_EXISTS";
 inline constexpr std::string_view kJobNotOpen = "JOB_NOT_OPEN";
 inline constexpr std::string_view kBottleExists = "BOTTLE_EXISTS";
 inline constexpr std::string_view kBottleNotFound = "BOTTLE_NOT_FOUND";
+inline constexpr std::string_view kArtifactNotFound = "ARTIFACT_NOT_FOUND";
 inline constexpr std::string_view kArtifactMissing = "ARTIFACT_MISSING";
 inline constexpr std::string_view kArtifactDamaged = "ARTIFACT_DAMAGED";
 inline constexpr std::string_view kBadStagedFile = "BAD_STAGED_FILE";
@@ -64,6 +65,9 @@ absl::Status BottleNotFoundError(std::string_view slug);
 // INDEX_ERROR, code INTERNAL: the addresses chosen for `slug` are those of
 // `holder`.
 absl::Status LeaseTakenError(std::string_view slug, std::string_view holder);
+
+// ARTIFACT_NOT_FOUND, code NOT_FOUND: the index has none of this digest.
+absl::Status ArtifactNotFoundError(std::string_view digest);
 
 // ARTIFACT_MISSING: the file of an artifact is gone.
 absl::Status ArtifactMissingError(const std::filesystem::path& path);

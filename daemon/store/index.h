@@ -80,6 +80,31 @@ class Index {
   absl::Status DeleteArtifact(const Digest& digest, std::string_view why,
                               int64_t now_ms);
 
+  // --- leases and pins ---------------------------------------------------
+  // Reason ARTIFACT_NOT_FOUND when there is no such artifact (any more): so
+  // that looking up and leasing are one step, look up, lease, and on this
+  // reason look up again.
+  absl::Status AddLease(const ArtifactLease& lease);
+  // A kTtl lease's new end. False when there is no such lease.
+  absl::StatusOr<bool> RenewLease(const std::string& id, int64_t expires_ms);
+  // False when there is no such lease.
+  absl::StatusOr<bool> RemoveLease(const std::string& id);
+  // All, those that have expired too; the oldest first.
+  absl::StatusOr<std::vector<ArtifactLease>> ListLeases();
+  // Deletes kTtl leases that ended before `now_ms`.
+  absl::Status DropExpiredLeases(int64_t now_ms);
+  // Inserts, or replaces the note. Reason ARTIFACT_NOT_FOUND.
+  absl::Status SetPin(const ArtifactPin& pin);
+  // False when it was not pinned.
+  absl::StatusOr<bool> RemovePin(const Digest& artifact);
+  absl::StatusOr<std::vector<ArtifactPin>> ListPins();
+  // DeleteArtifact(), unless somebody holds it: then nothing is changed and the
+  // result has a sentence for each holder ("pinned: NOTE", "leased by HOLDER
+  // until TIME", "leased by HOLDER (process 123)"). One transaction, so that no
+  // lease can come between. Expired leases do not count.
+  absl::StatusOr<std::vector<std::string>> DeleteArtifactUnlessHeld(
+      const Digest& digest, std::string_view why, int64_t now_ms);
+
   // Why there is nothing for a key: "NEVER_BUILT", or the last `why` of an
   // artifact of that key, or "INPUT_CHANGED" when `reference` had another key.
   absl::StatusOr<std::string> MissReason(const Digest& key,

@@ -259,16 +259,18 @@ absl::Status Index::UpdateFile(const ArtifactRecord& record) {
 
 absl::Status Index::DeleteArtifact(const Digest& digest, std::string_view why,
                                    int64_t now_ms) {
-  return state_->Write([&](Connection& c) -> absl::Status {
-    RETURN_IF_ERROR(Statement::Use(c.statements.key_forget)
-                        .Bind(why)
-                        .Bind(now_ms)
-                        .Bind(digest.hex())
-                        .Run());
-    return Statement::Use(c.statements.artifact_delete)
-        .Bind(digest.hex())
-        .Run();
-  });
+  return state_->Write(
+      [&](Connection& c) { return ForgetArtifact(c, digest, why, now_ms); });
+}
+
+absl::Status ForgetArtifact(Connection& c, const Digest& digest,
+                            std::string_view why, int64_t now_ms) {
+  RETURN_IF_ERROR(Statement::Use(c.statements.key_forget)
+                      .Bind(why)
+                      .Bind(now_ms)
+                      .Bind(digest.hex())
+                      .Run());
+  return Statement::Use(c.statements.artifact_delete).Bind(digest.hex()).Run();
 }
 
 }  // namespace bottled

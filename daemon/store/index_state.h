@@ -103,6 +103,10 @@ std::string_view JobStateText(JobRowState state);
 // Writes the end of a job; false when the job was not open.
 absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end);
 
+// Deletes an artifact's row and keeps why with its keys.
+absl::Status ForgetArtifact(Connection& c, const Digest& digest,
+                            std::string_view why, int64_t now_ms);
+
 // Digest from a column, "" = empty.
 Digest DigestColumn(const Statement::Use& row, int column);
 

@@ -116,6 +116,18 @@ absl::Status Objects::Remove(const ArtifactRecord& record) {
   return RemoveFiles(record);
 }
 
+absl::StatusOr<std::vector<std::string>> Objects::RemoveUnlessHeld(
+    const ArtifactRecord& record, std::string_view why) {
+  const DigestLocks::Hold hold(locks_, record.digest);
+  ASSIGN_OR_RETURN(
+      std::vector<std::string> holders,
+      index_.DeleteArtifactUnlessHeld(record.digest, why, clock_.NowMs()));
+  if (holders.empty()) {
+    RETURN_IF_ERROR(RemoveFiles(record));
+  }
+  return holders;
+}
+
 absl::Status Objects::RemoveFiles(const ArtifactRecord& record) const {
   const std::string& hex = record.digest.hex();
   const fs::path dir = places_.object_dir(hex);

@@ -88,6 +88,11 @@ class Objects {
 
   // Blocks for the unlink, which takes long for large files on some systems.
   absl::Status Remove(const ArtifactRecord& record);
+  // The same, unless somebody holds it: see Index::DeleteArtifactUnlessHeld(),
+  // whose sentences it returns; none when it was removed. `why` is "REMOVED" or
+  // "EVICTED".
+  absl::StatusOr<std::vector<std::string>> RemoveUnlessHeld(
+      const ArtifactRecord& record, std::string_view why);
   // Moves the file, whatever it is, to quarantine/ and deletes the row, if
   // there is one. `why` goes to the log.
   absl::Status Quarantine(const ArtifactRecord& record, std::string_view why);

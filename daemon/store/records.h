@@ -47,6 +47,34 @@ enum class JobRowState {
   kInterrupted,
 };
 
+enum class LeaseKind {
+  kTtl,  // until a moment
+  kPid,  // as long as a process lives
+};
+
+// A holder's claim that keeps an artifact from being removed.
+struct ArtifactLease {
+  std::string id;  // random
+  Digest artifact;
+  LeaseKind kind = LeaseKind::kTtl;
+  std::string holder;  // who, for people; at most 256 bytes
+  int64_t created_ms = 0;
+  int64_t expires_ms = 0;  // of kTtl
+  int64_t pid = 0;         // of kPid
+  std::string identity;    // of kPid: ProcessIdentity()
+
+  bool operator==(const ArtifactLease&) const = default;
+};
+
+// A user's wish that an artifact stays.
+struct ArtifactPin {
+  Digest artifact;
+  std::string note;  // why, for people; may be empty, at most 256 bytes
+  int64_t created_ms = 0;
+
+  bool operator==(const ArtifactPin&) const = default;
+};
+
 // One job, as far as it must survive the daemon.
 struct JobRecord {
   std::string id;

@@ -169,11 +169,35 @@ CREATE TABLE engine_object(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Who keeps an artifact from being removed. Neither outlives it.
+constexpr char kLeases[] = R"sql(
+CREATE TABLE pin(
+  artifact TEXT PRIMARY KEY REFERENCES artifact(digest) ON DELETE CASCADE,
+  note TEXT NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lease(
+  id TEXT PRIMARY KEY,
+  artifact TEXT NOT NULL REFERENCES artifact(digest) ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK(kind IN ('ttl', 'pid')),
+  holder TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  -- 0 unless the kind is 'ttl'.
+  expires_ms INTEGER NOT NULL,
+  -- 0 and '' unless the kind is 'pid'.
+  pid INTEGER NOT NULL,
+  identity TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lease_artifact ON lease(artifact);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
     {"2026-11-planned-mode", kPlannedMode},
     {"2026-11-engine-objects", kEngineObjects},
+    {"2026-11-leases", kLeases},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

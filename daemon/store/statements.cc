@@ -29,6 +29,12 @@ constexpr std::string_view kBottle =
     "l.updated_ms "
     "FROM bottle b LEFT JOIN address_lease l ON l.slug = b.slug ";
 
+// The orders that ReadArtifactLease() and ReadPin() in index_leases.cc expect.
+constexpr std::string_view kLease =
+    "SELECT id, artifact, kind, holder, created_ms, expires_ms, pid, identity "
+    "FROM lease ";
+constexpr std::string_view kPin = "SELECT artifact, note, created_ms FROM pin ";
+
 constexpr std::string_view kOpen =
     "state IN ('queued', 'running', 'publishing')";
 
@@ -243,6 +249,37 @@ absl::Status PrepareBottles(Database& db, Statements& out) {
       });
 }
 
+absl::Status PrepareLeases(Database& db, Statements& out) {
+  using S = Statements;
+  return PrepareAll(
+      db, out,
+      {
+          // Selects from artifact so that a missing one inserts no row.
+          {&S::artifact_lease_put,
+           "INSERT INTO lease(id, artifact, kind, holder, created_ms, "
+           "expires_ms, pid, identity) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 "
+           "FROM artifact WHERE digest = ?2"},
+          {&S::artifact_lease_renew,
+           "UPDATE lease SET expires_ms = ? WHERE id = ? AND kind = 'ttl'"},
+          {&S::artifact_lease_delete, "DELETE FROM lease WHERE id = ?"},
+          {&S::artifact_lease_list,
+           fmt::format("{}ORDER BY created_ms, id", kLease)},
+          {&S::artifact_lease_holding,
+           fmt::format("{}WHERE artifact = ? AND (kind = 'pid' OR "
+                       "expires_ms > ?) ORDER BY created_ms, id",
+                       kLease)},
+          {&S::artifact_lease_expire,
+           "DELETE FROM lease WHERE kind = 'ttl' AND expires_ms < ?"},
+          {&S::pin_put,
+           "INSERT INTO pin(artifact, note, created_ms) SELECT ?1, ?2, ?3 "
+           "FROM artifact WHERE digest = ?1 "
+           "ON CONFLICT(artifact) DO UPDATE SET note = excluded.note"},
+          {&S::pin_delete, "DELETE FROM pin WHERE artifact = ?"},
+          {&S::pin_get, fmt::format("{}WHERE artifact = ?", kPin)},
+          {&S::pin_list, fmt::format("{}ORDER BY created_ms, artifact", kPin)},
+      });
+}
+
 absl::Status PrepareEngineObjects(Database& db, Statements& out) {
   using S = Statements;
   return PrepareAll(
@@ -268,6 +305,7 @@ absl::StatusOr<Statements> Statements::Prepare(Database& db) {
   RETURN_IF_ERROR(PrepareKeys(db, out));
   RETURN_IF_ERROR(PrepareJobs(db, out));
   RETURN_IF_ERROR(PrepareBottles(db, out));
+  RETURN_IF_ERROR(PrepareLeases(db, out));
   RETURN_IF_ERROR(PrepareEngineObjects(db, out));
   return out;
 }

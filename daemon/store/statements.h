@@ -35,6 +35,10 @@ struct Statements {
   Statement bottle_plan_set, bottle_delete;
   Statement lease_put, lease_list, lease_activate, lease_expire;
 
+  Statement artifact_lease_put, artifact_lease_renew, artifact_lease_delete;
+  Statement artifact_lease_list, artifact_lease_holding, artifact_lease_expire;
+  Statement pin_put, pin_delete, pin_get, pin_list;
+
   Statement engine_object_put, engine_object_list, engine_object_delete;
 };
 

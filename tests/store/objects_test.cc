@@ -239,6 +239,57 @@ TEST_F(ObjectsTest, Remove) {
   EXPECT_TRUE(Hit(1));
 }
 
+TEST_F(ObjectsTest, RemoveUnlessHeldLeavesWhatIsHeldAsItIs) {
+  const ArtifactRecord record = env_.MustPublish(1);
+  ASSERT_TRUE(
+      env_.index().SetPin({.artifact = record.digest, .note = "mine"}).ok());
+  for (const char* why : {"REMOVED", "EVICTED"}) {
+    const auto holders = objects().RemoveUnlessHeld(record, why);
+    ASSERT_TRUE(holders.ok()) << holders.status();
+    EXPECT_THAT(*holders, ElementsAre("pinned: mine"));
+    EXPECT_TRUE(Hit(1));
+    EXPECT_EQ(Disagreement(env_), "");
+  }
+  // To remove it all the same is a decision of the caller.
+  ASSERT_TRUE(objects().Remove(record).ok());
+  EXPECT_FALSE(Hit(1));
+  EXPECT_THAT(*env_.index().ListPins(), IsEmpty());
+}
+
+TEST_F(ObjectsTest, RemoveUnlessHeldRemovesRowAndFileAndKeepsWhy) {
+  int seed = 0;
+  for (const char* why : {"REMOVED", "EVICTED"}) {
+    ++seed;
+    const ArtifactRecord record = env_.MustPublish(seed);
+    env_.MustPublish(100);
+    const auto holders = objects().RemoveUnlessHeld(record, why);
+    ASSERT_TRUE(holders.ok()) << holders.status();
+    EXPECT_THAT(*holders, IsEmpty());
+    EXPECT_FALSE(fs::exists(objects().Path(record)));
+    EXPECT_FALSE(Hit(seed));
+    EXPECT_TRUE(Hit(100));
+    EXPECT_EQ(*env_.index().MissReason(KeyOf(seed), ""), why);
+    EXPECT_EQ(Disagreement(env_), "");
+    EXPECT_THAT(*objects().RemoveUnlessHeld(record, why), IsEmpty()) << "again";
+    env_.MustPublish(seed);
+    EXPECT_TRUE(Hit(seed));
+  }
+}
+
+TEST_F(ObjectsTest, ALeaseEndsByTheClockOfTheObjects) {
+  const ArtifactRecord record = env_.MustPublish(1);
+  ASSERT_TRUE(env_.index()
+                  .AddLease({.id = "l",
+                             .artifact = record.digest,
+                             .holder = "me",
+                             .expires_ms = env_.clock().NowMs() + 1000})
+                  .ok());
+  EXPECT_THAT(*objects().RemoveUnlessHeld(record, "EVICTED"), SizeIs(1));
+  env_.clock().Advance(1000);
+  EXPECT_THAT(*objects().RemoveUnlessHeld(record, "EVICTED"), IsEmpty());
+  EXPECT_FALSE(Hit(1));
+}
+
 TEST_F(ObjectsTest, AReaderKeepsWhatItOpened) {
   const ArtifactRecord record = env_.MustPublish(1);
   const auto fd = objects().OpenObject(record);

@@ -15,6 +15,10 @@ namespace {
 
 using ::testing::ElementsAre;
 
+constexpr char kOneArtifact[] =
+    "INSERT INTO content_key(key, inputs) VALUES('k', '{}');"
+    "INSERT INTO artifact VALUES('a','k',1,1,1,'p','c','l','n',1,1,'',1,1,1)";
+
 class SchemaTest : public ::testing::Test {
  protected:
   SchemaTest() { Open(); }
@@ -46,13 +50,14 @@ TEST_F(SchemaTest, MakesTheTables) {
               ElementsAre(std::to_string(Migrations().size())));
   EXPECT_THAT(Column("SELECT name FROM migration"),
               ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
-                          "2026-11-engine-objects", "2026-11-planned-mode"));
+                          "2026-11-engine-objects", "2026-11-leases",
+                          "2026-11-planned-mode"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
       ElementsAre("address_lease", "archive", "artifact", "artifact_reference",
                   "bottle", "build", "content_key", "engine_object", "job",
-                  "meta", "migration", "reference"));
+                  "lease", "meta", "migration", "pin", "reference"));
   EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
                      "AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE "
                      "'%STRICT%'"),
@@ -151,6 +156,36 @@ TEST_F(SchemaTest, ABottleFromBeforeThePlannedModeHasNone) {
   Open();
   ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
   EXPECT_THAT(Column("SELECT planned_mode FROM bottle"), ElementsAre(""));
+}
+
+TEST_F(SchemaTest, AnArtifactFromBeforeTheLeasesIsHeldByNobody) {
+  ASSERT_TRUE(Migrate(*db_, Migrations().first(4)).ok());
+  ASSERT_TRUE(db_->Execute(kOneArtifact).ok());
+  Open();
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("SELECT digest FROM artifact"), ElementsAre("a"));
+  EXPECT_THAT(Column("SELECT count(*) FROM lease"), ElementsAre("0"));
+  EXPECT_THAT(Column("SELECT count(*) FROM pin"), ElementsAre("0"));
+  EXPECT_TRUE(db_->Execute("INSERT INTO pin VALUES('a', '', 0)").ok());
+}
+
+TEST_F(SchemaTest, TheDatabaseItselfLetsNoHolderOutliveItsArtifact) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  ASSERT_TRUE(db_->Execute(kOneArtifact).ok());
+  const auto lease = [&](const std::string& values) {
+    return db_->Execute("INSERT INTO lease VALUES(" + values + ")");
+  };
+  EXPECT_TRUE(lease("'1', 'a', 'ttl', 'me', 0, 5, 0, ''").ok());
+  EXPECT_TRUE(lease("'2', 'a', 'pid', 'me', 0, 0, 7, 'i'").ok());
+  EXPECT_FALSE(lease("'2', 'a', 'pid', 'me', 0, 0, 7, 'i'").ok());
+  EXPECT_FALSE(lease("'3', 'a', 'stream', 'me', 0, 0, 0, ''").ok());
+  EXPECT_FALSE(lease("'4', 'none', 'ttl', 'me', 0, 5, 0, ''").ok());
+  EXPECT_FALSE(db_->Execute("INSERT INTO pin VALUES('none', '', 0)").ok());
+  EXPECT_TRUE(db_->Execute("INSERT INTO pin VALUES('a', '', 0)").ok());
+  EXPECT_FALSE(db_->Execute("INSERT INTO pin VALUES('a', '', 0)").ok());
+  ASSERT_TRUE(db_->Execute("DELETE FROM artifact").ok());
+  EXPECT_THAT(Column("SELECT id FROM lease"), ElementsAre());
+  EXPECT_THAT(Column("SELECT artifact FROM pin"), ElementsAre());
 }
 
 TEST_F(SchemaTest, TheDatabaseItselfAllowsNoAddressTwice) {
