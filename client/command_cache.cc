@@ -12,6 +12,20 @@
 
 namespace bottled::client {
 
+namespace {
+
+// `what` was done to it, as JSON or as its digest alone.
+void PrintDigest(const Context& context, const char* what,
+                 const v1::Artifact& artifact) {
+  if (context.out.json()) {
+    context.out.JsonLine(what, ToJson(artifact));
+  } else {
+    context.out.Result(Printable(artifact.digest()) + "\n");
+  }
+}
+
+}  // namespace
+
 absl::Status RunCacheList(const Context& context) {
   ASSIGN_OR_RETURN(const v1::ListArtifactsResponse response,
                    context.session.Call<v1::ListArtifactsResponse>(
@@ -31,9 +45,14 @@ absl::Status RunCacheShow(const Context& context) {
       const v1::GetArtifactResponse response,
       context.session.Call<v1::GetArtifactResponse>("GetArtifact", request));
   if (context.out.json()) {
-    context.out.Result(fmt::format("{{\"artifact\":{},\"keyInputs\":{}}}\n",
-                                   ToJson(response.artifact()),
-                                   JsonString(response.key_inputs_json())));
+    std::string holders;
+    for (const std::string& holder : response.holders()) {
+      holders += (holders.empty() ? "" : ",") + JsonString(holder);
+    }
+    context.out.Result(
+        fmt::format("{{\"artifact\":{},\"keyInputs\":{},\"holders\":[{}]}}\n",
+                    ToJson(response.artifact()),
+                    JsonString(response.key_inputs_json()), holders));
   } else {
     context.out.Result(DescribeArtifact(response));
   }
@@ -45,14 +64,51 @@ absl::Status RunCacheRemove(const Context& context) {
   for (const std::string& digest : context.options.digests) {
     v1::RemoveArtifactRequest request;
     request.set_digest(digest);
+    request.set_force(context.options.force);
     ASSIGN_OR_RETURN(const v1::RemoveArtifactResponse response,
                      context.session.Call<v1::RemoveArtifactResponse>(
                          "RemoveArtifact", request));
-    if (context.out.json()) {
-      context.out.JsonLine("removed", ToJson(response.artifact()));
-    } else {
-      context.out.Result(Printable(response.artifact().digest()) + "\n");
-    }
+    PrintDigest(context, "removed", response.artifact());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunCachePin(const Context& context) {
+  for (const std::string& digest : context.options.digests) {
+    v1::PinArtifactRequest request;
+    request.set_digest(digest);
+    request.set_note(context.options.note);
+    ASSIGN_OR_RETURN(
+        const v1::PinArtifactResponse response,
+        context.session.Call<v1::PinArtifactResponse>("PinArtifact", request));
+    PrintDigest(context, "pinned", response.artifact());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunCacheUnpin(const Context& context) {
+  for (const std::string& digest : context.options.digests) {
+    v1::UnpinArtifactRequest request;
+    request.set_digest(digest);
+    ASSIGN_OR_RETURN(const v1::UnpinArtifactResponse response,
+                     context.session.Call<v1::UnpinArtifactResponse>(
+                         "UnpinArtifact", request));
+    PrintDigest(context, "unpinned", response.artifact());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunCacheCollect(const Context& context) {
+  v1::CollectGarbageRequest request;
+  request.set_dry_run(context.options.dry_run);
+  // It may have much to delete: no deadline.
+  ASSIGN_OR_RETURN(const v1::CollectGarbageResponse response,
+                   context.session.Call<v1::CollectGarbageResponse>(
+                       "CollectGarbage", request, std::nullopt));
+  if (context.out.json()) {
+    context.out.JsonLine("collection", ToJson(response));
+  } else {
+    context.out.Result(DescribeCollection(response, context.options.dry_run));
   }
   return absl::OkStatus();
 }

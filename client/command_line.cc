@@ -97,6 +97,20 @@ void AddCache(CLI::App& app, Options& options) {
   CLI::App* const remove = AddCommand(*cache, options, "rm", "Delete artifacts",
                                       Command::kCacheRemove);
   digests(remove)->required();
+  remove->add_flag("--force", options.force, "Even if somebody holds them");
+  CLI::App* const pin =
+      AddCommand(*cache, options, "pin", "Keep artifacts until unpinned",
+                 Command::kCachePin);
+  digests(pin)->required();
+  pin->add_option("--note", options.note, "Why, for people")->type_name("TEXT");
+  CLI::App* const unpin = AddCommand(
+      *cache, options, "unpin", "Keep them no longer", Command::kCacheUnpin);
+  digests(unpin)->required();
+  CLI::App* const collect =
+      AddCommand(*cache, options, "gc", "Bring the cache within its limits now",
+                 Command::kCacheCollect);
+  collect->add_flag("-n,--dry-run", options.dry_run,
+                    "Only say what would go, and why the rest stays");
   CLI::App* const verify =
       AddCommand(*cache, options, "verify", "Read artifacts again and compare",
                  Command::kCacheVerify);

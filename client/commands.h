@@ -52,6 +52,9 @@ absl::Status RunCacheList(const Context& context);
 absl::Status RunCacheShow(const Context& context);
 absl::Status RunCacheRemove(const Context& context);
 absl::Status RunCacheVerify(const Context& context);
+absl::Status RunCachePin(const Context& context);
+absl::Status RunCacheUnpin(const Context& context);
+absl::Status RunCacheCollect(const Context& context);
 
 // command_info.cc
 absl::Status RunInfo(const Context& context);

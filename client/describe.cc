@@ -118,6 +118,7 @@ std::string DescribeArtifact(const v1::GetArtifactResponse& response) {
       {"Packer", artifact.packer()},
       {"Created", FormatTimestamp(artifact.created_at())},
       {"Last used", FormatTimestamp(artifact.last_used_at())},
+      {"Held", Join(response.holders())},
       {"Key inputs", response.key_inputs_json()},
   });
   Table notes({"NOTE", ">COUNT", "FIRST", "MEANING"});
@@ -139,6 +140,26 @@ std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response) {
                FormatBytes(each.bytes_read()), each.problem()});
   }
   return table.Format();
+}
+
+std::string DescribeCollection(const v1::CollectGarbageResponse& response,
+                               bool dry_run) {
+  Table table({"DIGEST", ">SIZE", dry_run ? "WOULD" : "DID", "REASON", ""});
+  for (const v1::Verdict& each : response.verdicts()) {
+    table.Add({ShortDigest(each.digest()), FormatBytes(each.size_bytes()),
+               each.remove() ? "remove" : "keep", each.reason(),
+               each.detail()});
+  }
+  return table.Format() +
+         fmt::format(
+             "{} {} artifacts, {}; {} were there, the limit is {}, and "
+             "{} of {} are free\n",
+             dry_run ? "would remove" : "removed", response.removed_count(),
+             FormatBytes(response.removed_bytes()),
+             FormatBytes(response.artifact_bytes()),
+             FormatBytes(response.max_bytes()),
+             FormatBytes(response.free_bytes()),
+             FormatBytes(response.min_free_bytes()));
 }
 
 std::string DescribeInfo(const v1::GetInfoResponse& info) {

@@ -24,6 +24,9 @@ enum class Command {
   kCacheShow,
   kCacheRemove,
   kCacheVerify,
+  kCachePin,
+  kCacheUnpin,
+  kCacheCollect,
   kInfo,
   kSocket,
   kDaemonStart,
@@ -93,6 +96,8 @@ struct Options {
   // cache
   std::vector<std::string> digests;
   bool deep = false;
+  bool dry_run = false;
+  std::string note;
 
   // socket
   bool start = false;

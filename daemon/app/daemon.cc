@@ -136,10 +136,30 @@ void Daemon::MakePackers(const Clock& clock) {
           .search_path = ProcessEnv()("PATH").value_or("")});
 }
 
+void Daemon::MakeCollector(const Clock& clock) {
+  leases_ = std::make_unique<Leases>(*index_, clock);
+  CachePolicy policy;
+  policy.max_bytes = options_.cache_max_bytes;
+  policy.min_free_bytes = options_.cache_min_free_bytes;
+  policy.max_idle = std::chrono::hours(24 * options_.cache_max_idle_days);
+  policy.min_keep_age = std::chrono::minutes(options_.cache_min_age_minutes);
+  const std::filesystem::path dir = places_.cache_dir;
+  collector_ = std::make_unique<Collector>(
+      Collector::Deps{.index = *index_,
+                      .objects = *objects_,
+                      .leases = *leases_,
+                      .clock = clock,
+                      .changes = feed_.get()},
+      policy,
+      Collector::Disk{.free_bytes = [dir] { return FreeBytes(dir); },
+                      .total_bytes = [dir] { return TotalBytes(dir); }});
+}
+
 absl::Status Daemon::MakeServices(const Clock& clock) {
   ASSIGN_OR_RETURN(PoolOptions pool, MakePoolOptions(options_));
   feed_ = std::make_unique<ChangeFeed>(clock);
   MakePackers(clock);
+  MakeCollector(clock);
   uploads_ = std::make_unique<Uploads>();
   Scheduler::Options scheduling;
   scheduling.max_running = options_.max_running_jobs;
@@ -154,6 +174,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                         .engine_objects = *engine_objects_,
                         .registries = *registries_,
                         .packers = *packers_,
+                        .leases = *leases_,
                         .index = *index_,
                         .objects = *objects_,
                         .scheduler = *scheduler_,
@@ -168,6 +189,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   service_ = std::make_unique<BottledService>(
       BottledService::Deps{.packs = *packs_,
                            .packers = *packers_,
+                           .leases = *leases_,
+                           .collector = *collector_,
                            .bottles = *bottles_,
                            .prepares = *prepares_,
                            .preflight = *preflight_,
@@ -189,9 +212,28 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   return absl::OkStatus();
 }
 
+void Daemon::CollectGarbage(const CancelToken& cancel) {
+  absl::Status status = leases_->Sweep();
+  // Not at start: whoever held something in the life of the last daemon gets
+  // the time to say so again.
+  if (status.ok() && std::exchange(may_collect_, true)) {
+    const absl::StatusOr<Collection> collection =
+        collector_->Collect(/*dry_run=*/false, cancel);
+    status = collection.status();
+    if (collection.ok() && collection->removed_count > 0) {
+      Log("app")->info("collected {} artifacts, {}", collection->removed_count,
+                       FormatBytes(collection->removed_bytes));
+    }
+  }
+  if (!status.ok() && !absl::IsCancelled(status)) {
+    Log("app")->warn("cannot collect: {}", std::string(status.message()));
+  }
+}
+
 void Daemon::Sweep(const CancelToken& cancel) {
   const absl::StatusOr<EngineEndpoint> engine =
       ResolveEndpoint(ProcessEnv(), "");
+  CollectGarbage(cancel);
   absl::Status status = engine_objects_->Reap(cancel);
   if (status.ok()) {
     status = bottles_->Sweep(

@@ -23,7 +23,9 @@
 #include "engine/engines.h"
 #include "jobs/bottle_service.h"
 #include "jobs/change_feed.h"
+#include "jobs/collector.h"
 #include "jobs/engine_objects.h"
+#include "jobs/leases.h"
 #include "jobs/network_view.h"
 #include "jobs/pack_service.h"
 #include "jobs/packers.h"
@@ -66,10 +68,12 @@ class Daemon {
   absl::Status OpenStore(const Clock& clock);
   absl::Status MakeServices(const Clock& clock);
   void MakePackers(const Clock& clock);
+  void MakeCollector(const Clock& clock);
   void MakeBottleServices(const Clock& clock, PoolOptions pool);
   absl::Status Serve();
   // Housekeeping, from a thread of its own.
   void Sweep(const CancelToken& cancel);
+  void CollectGarbage(const CancelToken& cancel);
 
   // In the order of construction; destroyed in reverse.
   const Options options_;
@@ -85,6 +89,8 @@ class Daemon {
   std::unique_ptr<Registries> registries_;
   std::unique_ptr<SmolvmPrograms> smolvm_;
   std::unique_ptr<Packers> packers_;
+  std::unique_ptr<Leases> leases_;
+  std::unique_ptr<Collector> collector_;
   std::unique_ptr<Uploads> uploads_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PackService> packs_;
@@ -98,6 +104,8 @@ class Daemon {
   // True when we bound the socket ourselves and must unlink it.
   bool own_socket_ = false;
   bool stopped_ = false;
+  // Of the sweeping thread.
+  bool may_collect_ = false;
 };
 
 }  // namespace bottled

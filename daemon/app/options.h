@@ -34,6 +34,12 @@ struct Options {
   int address_prefix = 28;
   // The image of the container with the gates.
   std::string bundle_image = "claude-bottle-sidecars:latest";
+  // The cache's limits; 0 = by the size of its file system.
+  int64_t cache_max_bytes = 0;
+  int64_t cache_min_free_bytes = 0;
+  // Unused artifacts go after so long (0 = never), young ones stay.
+  int cache_max_idle_days = 30;
+  int cache_min_age_minutes = 10;
   // For requests that leave it open: a word of ParsePacker().
   std::string packer = "auto";
   // The only smolvm that is used; empty: that on a caller's PATH.

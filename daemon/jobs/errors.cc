@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace bottled {
 namespace {
@@ -216,6 +217,36 @@ absl::Status EntryCountDiffers(int64_t expected, int64_t actual) {
                    fmt::format("The file holds {} entries, the index says {}",
                                actual, expected),
                    "Remove the artifact and pack the image again.");
+}
+
+absl::Status ArtifactHeld(const Digest& digest,
+                          const std::vector<std::string>& holders) {
+  return MakeError(
+      Code::kFailedPrecondition, "ARTIFACT_HELD",
+      fmt::format("{} is in use: {}", digest.ToString(),
+                  fmt::join(holders, "; ")),
+      "Unpin it, release its leases or let them end, or remove it all the same "
+      "with --force.");
+}
+
+absl::Status BadLease(std::string_view why) {
+  return MakeError(Code::kInvalidArgument, "BAD_LEASE", why,
+                   "proto/bottled/v1/cache.proto documents leases and pins.");
+}
+
+absl::Status LeaseNotFound(const std::string& id) {
+  return MakeError(
+      Code::kNotFound, "LEASE_NOT_FOUND",
+      fmt::format("There is no lease \"{}\"", Printable(id, 64)),
+      "It may have ended: see whether the artifact is still there, and take "
+      "another one.");
+}
+
+absl::Status TooManyLeases(size_t max_leases) {
+  return MakeError(
+      Code::kResourceExhausted, "TOO_MANY_LEASES",
+      fmt::format("{} leases are held already", max_leases),
+      "Release those that are not needed, or let them end; a pin needs none.");
 }
 
 }  // namespace bottled

@@ -4,9 +4,11 @@
 #ifndef BOTTLED_JOBS_ERRORS_H_
 #define BOTTLED_JOBS_ERRORS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "image/digest.h"
@@ -88,6 +90,18 @@ absl::Status ArtifactDigestDiffers(const Digest& expected,
                                    const Digest& actual);
 // ENTRY_COUNT_MISMATCH: the file is whole, but its row says otherwise.
 absl::Status EntryCountDiffers(int64_t expected, int64_t actual);
+// ARTIFACT_HELD: not removed. `holders` are sentences, see store/holders.h.
+absl::Status ArtifactHeld(const Digest& digest,
+                          const std::vector<std::string>& holders);
+
+// --- leases and pins -----------------------------------------------------
+
+// BAD_LEASE: `why` is a sentence without its full stop.
+absl::Status BadLease(std::string_view why);
+// LEASE_NOT_FOUND: released, ended, or never there.
+absl::Status LeaseNotFound(const std::string& id);
+// TOO_MANY_LEASES
+absl::Status TooManyLeases(size_t max_leases);
 
 }  // namespace bottled
 

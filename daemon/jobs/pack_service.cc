@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -17,6 +18,7 @@ namespace bottled {
 namespace {
 
 constexpr size_t kFlightBytes = 16;
+constexpr int kLeaseTries = 3;
 
 // One spelling per image, so that a reference's history is one: docker's own
 // short form. IDs stay as they are.
@@ -42,6 +44,28 @@ absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
   RETURN_IF_ERROR(ValidatePackOptions(spec.options));
   ASSIGN_OR_RETURN(const Packer packer,
                    deps_.packers.Choose(spec.packer, spec.search_path, cancel));
+  for (int tries = 1;; ++tries) {
+    ASSIGN_OR_RETURN(PackAnswer answer, PackOnce(spec, packer, cancel));
+    if (!answer.artifact.has_value() || !spec.lease.has_value()) {
+      return answer;
+    }
+    absl::StatusOr<ArtifactLease> lease =
+        deps_.leases.Acquire(answer.artifact->digest, *spec.lease);
+    if (lease.ok()) {
+      answer.lease = *std::move(lease);
+      return answer;
+    }
+    // It was collected between the look and the lease: then it is a miss.
+    if (!HasReason(lease.status(), "ARTIFACT_NOT_FOUND") ||
+        tries == kLeaseTries) {
+      return lease.status();
+    }
+  }
+}
+
+absl::StatusOr<PackAnswer> PackService::PackOnce(const PackSpec& spec,
+                                                 const Packer& packer,
+                                                 const CancelToken& cancel) {
   if (const auto* image = std::get_if<ImageSource>(&spec.source)) {
     return PackImage(spec, *image, packer, cancel);
   }

@@ -24,6 +24,7 @@
 #include "jobs/engine_objects.h"
 #include "jobs/image_pipeline.h"
 #include "jobs/key_claims.h"
+#include "jobs/leases.h"
 #include "jobs/pack_pipeline.h"
 #include "jobs/packers.h"
 #include "jobs/registries.h"
@@ -67,12 +68,16 @@ struct PackSpec {
   PackOptions options;
   bool force = false;
   bool tied = false;  // interest ends with the caller's watch
+  // Of a cached artifact, taken in the same step.
+  std::optional<LeaseSpec> lease = std::nullopt;
 };
 
 struct PackAnswer {
   // Exactly one of these two.
   std::optional<ArtifactRecord> artifact;
   std::shared_ptr<Job> job;
+  // With an artifact, when one was wanted.
+  std::optional<ArtifactLease> lease = std::nullopt;
   // With a job.
   std::string interest_id;
   std::string upload_id;  // of an UploadedSource
@@ -88,6 +93,7 @@ class PackService {
     EngineObjects& engine_objects;
     Registries& registries;
     Packers& packers;
+    Leases& leases;
     Index& index;
     Objects& objects;
     Scheduler& scheduler;
@@ -111,8 +117,8 @@ class PackService {
 
   // Blocks for one engine call (image), or for stat calls (archive). A build is
   // always a job. A job that it starts or joins does not depend on `cancel`.
-  // Reasons of Packers::Choose(); PACKER_NEEDS_ENGINE, BAD_REFERENCE,
-  // BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and those of
+  // Reasons of Packers::Choose() and Leases::Acquire(); PACKER_NEEDS_ENGINE,
+  // BAD_REFERENCE, BAD_PACK_OPTIONS, BAD_ARCHIVE_PATH, BAD_BUILD, and those of
   // EngineClient::InspectImage(), IdentifyArchive(), Uploads::Create(),
   // Scheduler::Submit() and the index.
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
@@ -122,7 +128,11 @@ class PackService {
   // without "sha256:". Reasons ARTIFACT_NOT_FOUND, ARTIFACT_AMBIGUOUS.
   absl::StatusOr<ArtifactRecord> FindArtifact(const std::string& digest);
 
-  absl::StatusOr<ArtifactRecord> RemoveArtifact(const std::string& digest);
+  // Also reason ARTIFACT_HELD, unless `force`.
+  absl::StatusOr<ArtifactRecord> RemoveArtifact(const std::string& digest,
+                                                bool force = false);
+  // A sentence for each pin and lease that counts.
+  absl::StatusOr<std::vector<std::string>> Holders(const Digest& artifact);
 
   struct Verified {
     ArtifactRecord record;
@@ -142,6 +152,9 @@ class PackService {
   static absl::Status VerifyBytes(int fd, VerifyDepth depth,
                                   const CancelToken& cancel,
                                   Verified& verified);
+  absl::StatusOr<PackAnswer> PackOnce(const PackSpec& spec,
+                                      const Packer& packer,
+                                      const CancelToken& cancel);
   absl::StatusOr<PackAnswer> PackImage(const PackSpec& spec,
                                        const ImageSource& source,
                                        const Packer& packer,

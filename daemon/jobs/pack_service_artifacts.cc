@@ -9,6 +9,7 @@
 #include "jobs/errors.h"
 #include "jobs/pack_service.h"
 #include "store/errors.h"
+#include "store/holders.h"
 
 namespace bottled {
 namespace {
@@ -58,13 +59,48 @@ absl::StatusOr<ArtifactRecord> PackService::FindArtifact(
 }
 
 absl::StatusOr<ArtifactRecord> PackService::RemoveArtifact(
-    const std::string& digest) {
+    const std::string& digest, bool force) {
   ASSIGN_OR_RETURN(ArtifactRecord record, FindArtifact(digest));
-  const absl::Status removed = deps_.objects.Remove(record);
+  absl::Status removed;
+  std::vector<std::string> holders;
+  if (force) {
+    removed = deps_.objects.Remove(record);
+  } else {
+    // A process that has ended holds nothing.
+    RETURN_IF_ERROR(deps_.leases.Sweep());
+    absl::StatusOr<std::vector<std::string>> held =
+        deps_.objects.RemoveUnlessHeld(record, "REMOVED");
+    removed = held.status();
+    if (held.ok()) {
+      holders = *std::move(held);
+    }
+  }
   // Also after an error: the row goes before the file.
   TellIfGone(deps_.changes, deps_.index, record.digest);
   RETURN_IF_ERROR(removed);
+  if (!holders.empty()) {
+    return ArtifactHeld(record.digest, holders);
+  }
   return record;
+}
+
+absl::StatusOr<std::vector<std::string>> PackService::Holders(
+    const Digest& artifact) {
+  std::vector<std::string> holders;
+  ASSIGN_OR_RETURN(const std::vector<ArtifactPin> pins, deps_.index.ListPins());
+  for (const ArtifactPin& pin : pins) {
+    if (pin.artifact == artifact) {
+      holders.push_back(HolderSentence(pin));
+    }
+  }
+  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> leases,
+                   deps_.leases.List());
+  for (const ArtifactLease& lease : leases) {
+    if (lease.artifact == artifact) {
+      holders.push_back(HolderSentence(lease));
+    }
+  }
+  return holders;
 }
 
 absl::Status PackService::VerifyBytes(int fd, VerifyDepth depth,

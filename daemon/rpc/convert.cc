@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "google/protobuf/util/time_util.h"
+#include "rpc/convert_cache.h"
 #include "rpc/convert_source.h"
 #include "rpc/errors.h"
 #include "rpc/grpc_status.h"
@@ -237,6 +238,9 @@ absl::StatusOr<PackSpec> FromProto(
       CheckText(request.search_path(), kMaxSearchPathBytes, "The PATH"));
   spec.search_path = request.search_path();
   ASSIGN_OR_RETURN(spec.options, OptionsFromProto(request.options()));
+  if (request.has_lease()) {
+    ASSIGN_OR_RETURN(spec.lease, FromProto(request.lease()));
+  }
   spec.force = request.force();
   spec.tied = request.cancel_on_disconnect();
   return spec;

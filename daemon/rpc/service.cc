@@ -15,6 +15,7 @@
 #include "platform/file.h"
 #include "rpc/call_cancel.h"
 #include "rpc/convert.h"
+#include "rpc/convert_cache.h"
 #include "rpc/errors.h"
 #include "rpc/grpc_status.h"
 #include "rpc/watch_reactor.h"
@@ -29,7 +30,7 @@ constexpr const char* kFeatures[] = {
     "pack.image",    "pack.archive", "pack.upload", "pack.build",
     "watch.resume",  "watch.events", "interest",    "verify.deep",
     "bottles",       "prepare",      "diagnose",    "packer.native/1",
-    "packer.smolvm", "packer.push",
+    "packer.smolvm", "packer.push",  "leases",      "collect",
 };
 
 constexpr int kDefaultJobs = 100;
@@ -111,6 +112,9 @@ grpc::Status BottledService::Pack(grpc::ServerContext* context,
     if (answer.artifact.has_value()) {
       *response->mutable_artifact() =
           ToProto(*answer.artifact, deps_.objects.Path(*answer.artifact));
+      if (answer.lease.has_value()) {
+        *response->mutable_lease() = ToProto(*answer.lease);
+      }
       return absl::OkStatus();
     }
     *response->mutable_job() = ToProto(answer.job->Snapshot(), deps_.objects);
@@ -216,31 +220,6 @@ grpc::Status BottledService::ListArtifacts(
     }
   }
   return ToGrpcStatus(context, records.status());
-}
-
-grpc::Status BottledService::GetArtifact(grpc::ServerContext* context,
-                                         const v1::GetArtifactRequest* request,
-                                         v1::GetArtifactResponse* response) {
-  const absl::StatusOr<ArtifactRecord> record =
-      deps_.packs.FindArtifact(request->digest());
-  if (record.ok()) {
-    *response->mutable_artifact() =
-        ToProto(*record, deps_.objects.Path(*record));
-    response->set_key_inputs_json(record->key_inputs);
-  }
-  return ToGrpcStatus(context, record.status());
-}
-
-grpc::Status BottledService::RemoveArtifact(
-    grpc::ServerContext* context, const v1::RemoveArtifactRequest* request,
-    v1::RemoveArtifactResponse* response) {
-  const absl::StatusOr<ArtifactRecord> record =
-      deps_.packs.RemoveArtifact(request->digest());
-  if (record.ok()) {
-    *response->mutable_artifact() =
-        ToProto(*record, deps_.objects.Path(*record));
-  }
-  return ToGrpcStatus(context, record.status());
 }
 
 grpc::Status BottledService::VerifyArtifacts(

@@ -15,6 +15,8 @@
 #include "image/limits.h"
 #include "jobs/bottle_service.h"
 #include "jobs/change_feed.h"
+#include "jobs/collector.h"
+#include "jobs/leases.h"
 #include "jobs/pack_service.h"
 #include "jobs/packers.h"
 #include "jobs/preflight.h"
@@ -50,6 +52,8 @@ class BottledService
   struct Deps {
     PackService& packs;
     Packers& packers;
+    Leases& leases;
+    Collector& collector;
     BottleService& bottles;
     PrepareService& prepares;
     Preflight& preflight;
@@ -97,6 +101,26 @@ class BottledService
   grpc::Status VerifyArtifacts(grpc::ServerContext* context,
                                const v1::VerifyArtifactsRequest* request,
                                v1::VerifyArtifactsResponse* response) override;
+
+  // In service_cache.cc.
+  grpc::Status PinArtifact(grpc::ServerContext* context,
+                           const v1::PinArtifactRequest* request,
+                           v1::PinArtifactResponse* response) override;
+  grpc::Status UnpinArtifact(grpc::ServerContext* context,
+                             const v1::UnpinArtifactRequest* request,
+                             v1::UnpinArtifactResponse* response) override;
+  grpc::Status AcquireLease(grpc::ServerContext* context,
+                            const v1::AcquireLeaseRequest* request,
+                            v1::AcquireLeaseResponse* response) override;
+  grpc::Status RenewLease(grpc::ServerContext* context,
+                          const v1::RenewLeaseRequest* request,
+                          v1::RenewLeaseResponse* response) override;
+  grpc::Status ReleaseLease(grpc::ServerContext* context,
+                            const v1::ReleaseLeaseRequest* request,
+                            v1::ReleaseLeaseResponse* response) override;
+  grpc::Status CollectGarbage(grpc::ServerContext* context,
+                              const v1::CollectGarbageRequest* request,
+                              v1::CollectGarbageResponse* response) override;
 
   // In service_bottles.cc.
   grpc::Status Resolve(grpc::ServerContext* context,

@@ -25,6 +25,7 @@ class ArtifactChangesTest : public testing::ServiceFixture {
                           .engine_objects = engine_objects_,
                           .registries = registries_,
                           .packers = packers_,
+                          .leases = leases_,
                           .index = *index_,
                           .objects = *objects_,
                           .scheduler = *scheduler_,

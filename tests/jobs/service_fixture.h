@@ -32,6 +32,7 @@ class ServiceFixture : public StoreFixture {
                           .engine_objects = engine_objects_,
                           .registries = registries_,
                           .packers = packers_,
+                          .leases = leases_,
                           .index = *index_,
                           .objects = *objects_,
                           .scheduler = *scheduler_,
@@ -77,6 +78,7 @@ class ServiceFixture : public StoreFixture {
   TempDir files_;
   Engines engines_{EngineClient::Options()};
   EngineObjects engine_objects_{*index_, engines_, Clock::System()};
+  Leases leases_{*index_, Clock::System()};
   // The tests that push choose where it listens.
   std::function<absl::StatusOr<int>()> registry_port_ = FreeLoopbackPort;
   Registries registries_{

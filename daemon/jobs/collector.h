@@ -1,0 +1,72 @@
+// Collector: keeps the cache within its policy (cache_policy.h).
+
+#ifndef BOTTLED_JOBS_COLLECTOR_H_
+#define BOTTLED_JOBS_COLLECTOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "jobs/cache_policy.h"
+#include "jobs/change_feed.h"
+#include "jobs/leases.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+// What one collection found and did.
+struct Collection {
+  bool dry_run = false;
+  CachePolicy policy;  // resolved
+  int64_t artifact_bytes = 0;
+  int64_t free_bytes = 0;
+  // As Judge() gives them. Of a real run the reason of one that somebody took
+  // meanwhile is "HELD", and it was not removed.
+  std::vector<Verdict> verdicts;
+  int64_t removed_bytes = 0;
+  int removed_count = 0;
+};
+
+// Thread-safe; one collection at a time.
+class Collector {
+ public:
+  struct Deps {
+    Index& index;
+    Objects& objects;
+    Leases& leases;
+    const Clock& clock;
+    // Hears of artifacts that go. May be null.
+    ChangeFeed* changes = nullptr;
+  };
+  // Sizes of the cache's file system; tests answer themselves.
+  struct Disk {
+    std::function<absl::StatusOr<int64_t>()> free_bytes;
+    std::function<absl::StatusOr<int64_t>()> total_bytes;
+  };
+  Collector(const Deps& deps, CachePolicy policy, Disk disk);
+
+  // Looks at every artifact, says what is to be done, and unless `dry_run` does
+  // it. Blocks for the unlinks. CANCELLED between two of them. Errors of the
+  // index.
+  absl::StatusOr<Collection> Collect(bool dry_run, const CancelToken& cancel);
+
+ private:
+  absl::StatusOr<std::vector<CacheEntry>> Look();
+
+  // Constant after construction.
+  const Deps deps_;
+  const CachePolicy policy_;
+  const Disk disk_;
+
+  // Held by Collect().
+  Mutex mu_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_JOBS_COLLECTOR_H_

@@ -1,0 +1,149 @@
+#include "jobs/leases.h"
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "fmt/format.h"
+#include "jobs/errors.h"
+#include "platform/process_identity.h"
+
+namespace bottled {
+namespace {
+
+constexpr size_t kLeaseIdBytes = 16;
+constexpr size_t kMaxHolderBytes = 256;
+constexpr size_t kMaxLeases = 10'000;
+constexpr std::chrono::milliseconds kMinTtl = std::chrono::seconds(1);
+constexpr std::chrono::milliseconds kMaxTtl = std::chrono::hours(24);
+
+std::optional<std::string> IdentityOf(int64_t pid) {
+  // Zero and negative numbers mean other things than a process.
+  return pid > 0 && pid <= std::numeric_limits<pid_t>::max()
+             ? ProcessIdentity(static_cast<pid_t>(pid))
+             : std::nullopt;
+}
+
+absl::Status CheckTtl(std::chrono::milliseconds ttl) {
+  return ttl >= kMinTtl && ttl <= kMaxTtl
+             ? absl::OkStatus()
+             : BadLease("A lease lasts between one second and 24 hours");
+}
+
+bool HasEnded(const ArtifactLease& lease, int64_t now_ms) {
+  return lease.kind == LeaseKind::kPid ? IdentityOf(lease.pid) != lease.identity
+                                       : lease.expires_ms <= now_ms;
+}
+
+}  // namespace
+
+absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
+                                              const LeaseSpec& spec) {
+  if (spec.holder.empty() || spec.holder.size() > kMaxHolderBytes) {
+    return BadLease(fmt::format("A lease needs a holder of at most {} bytes",
+                                kMaxHolderBytes));
+  }
+  ArtifactLease lease{.id = RandomHex(kLeaseIdBytes),
+                      .artifact = artifact,
+                      .kind = spec.kind,
+                      .holder = spec.holder,
+                      .created_ms = clock_.NowMs()};
+  if (spec.kind == LeaseKind::kPid) {
+    std::optional<std::string> identity = IdentityOf(spec.pid);
+    if (!identity.has_value()) {
+      return BadLease(fmt::format(
+          "This user runs no process {}, which is to hold a lease", spec.pid));
+    }
+    lease.pid = spec.pid;
+    lease.identity = *std::move(identity);
+  } else {
+    RETURN_IF_ERROR(CheckTtl(spec.ttl));
+    lease.expires_ms = lease.created_ms + spec.ttl.count();
+  }
+  ASSIGN_OR_RETURN(std::vector<ArtifactLease> all, index_.ListLeases());
+  if (all.size() >= kMaxLeases) {
+    RETURN_IF_ERROR(Sweep());
+    ASSIGN_OR_RETURN(all, index_.ListLeases());
+    if (all.size() >= kMaxLeases) {
+      return TooManyLeases(kMaxLeases);
+    }
+  }
+  RETURN_IF_ERROR(index_.AddLease(lease));
+  return lease;
+}
+
+absl::StatusOr<ArtifactLease> Leases::Renew(const std::string& id,
+                                            std::chrono::milliseconds ttl) {
+  RETURN_IF_ERROR(CheckTtl(ttl));
+  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> all, index_.ListLeases());
+  const auto found =
+      std::find_if(all.begin(), all.end(),
+                   [&](const ArtifactLease& l) { return l.id == id; });
+  const int64_t now_ms = clock_.NowMs();
+  if (found == all.end() || HasEnded(*found, now_ms)) {
+    return LeaseNotFound(id);
+  }
+  if (found->kind != LeaseKind::kTtl) {
+    return BadLease("A lease of a process ends with it and is not renewed");
+  }
+  ArtifactLease lease = *found;
+  lease.expires_ms = now_ms + ttl.count();
+  ASSIGN_OR_RETURN(const bool renewed, index_.RenewLease(id, lease.expires_ms));
+  if (!renewed) {
+    return LeaseNotFound(id);
+  }
+  return lease;
+}
+
+absl::Status Leases::Release(const std::string& id) {
+  ASSIGN_OR_RETURN(const bool removed, index_.RemoveLease(id));
+  return removed ? absl::OkStatus() : LeaseNotFound(id);
+}
+
+absl::StatusOr<std::vector<ArtifactLease>> Leases::List() {
+  ASSIGN_OR_RETURN(std::vector<ArtifactLease> leases, index_.ListLeases());
+  const int64_t now_ms = clock_.NowMs();
+  std::erase_if(leases, [now_ms](const ArtifactLease& lease) {
+    return HasEnded(lease, now_ms);
+  });
+  return leases;
+}
+
+absl::Status Leases::Sweep() {
+  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> leases,
+                   index_.ListLeases());
+  const int64_t now_ms = clock_.NowMs();
+  // Nothing to forget writes nothing: this must work on a full disk.
+  bool expired = false;
+  for (const ArtifactLease& lease : leases) {
+    if (!HasEnded(lease, now_ms)) {
+      continue;
+    }
+    if (lease.kind == LeaseKind::kPid) {
+      RETURN_IF_ERROR(index_.RemoveLease(lease.id).status());
+    } else {
+      expired = true;
+    }
+  }
+  return expired ? index_.DropExpiredLeases(now_ms) : absl::OkStatus();
+}
+
+absl::Status Leases::Pin(const Digest& artifact, const std::string& note) {
+  if (note.size() > kMaxHolderBytes) {
+    return BadLease(
+        fmt::format("The note of a pin has at most {} bytes", kMaxHolderBytes));
+  }
+  return index_.SetPin(
+      {.artifact = artifact, .note = note, .created_ms = clock_.NowMs()});
+}
+
+absl::StatusOr<bool> Leases::Unpin(const Digest& artifact) {
+  return index_.RemovePin(artifact);
+}
+
+}  // namespace bottled

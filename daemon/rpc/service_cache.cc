@@ -1,0 +1,125 @@
+// The methods that are about what stays in the cache.
+
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "rpc/call_cancel.h"
+#include "rpc/convert.h"
+#include "rpc/convert_cache.h"
+#include "rpc/convert_source.h"
+#include "rpc/grpc_status.h"
+#include "rpc/service.h"
+
+namespace bottled {
+namespace {
+
+constexpr size_t kMaxNoteBytes = 4096;
+
+}  // namespace
+
+grpc::Status BottledService::GetArtifact(grpc::ServerContext* context,
+                                         const v1::GetArtifactRequest* request,
+                                         v1::GetArtifactResponse* response) {
+  const auto get = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ArtifactRecord record,
+                     deps_.packs.FindArtifact(request->digest()));
+    ASSIGN_OR_RETURN(const std::vector<std::string> holders,
+                     deps_.packs.Holders(record.digest));
+    *response->mutable_artifact() = ToProto(record, deps_.objects.Path(record));
+    response->set_key_inputs_json(record.key_inputs);
+    response->mutable_holders()->Assign(holders.begin(), holders.end());
+    return absl::OkStatus();
+  };
+  return ToGrpcStatus(context, get());
+}
+
+grpc::Status BottledService::RemoveArtifact(
+    grpc::ServerContext* context, const v1::RemoveArtifactRequest* request,
+    v1::RemoveArtifactResponse* response) {
+  const absl::StatusOr<ArtifactRecord> record =
+      deps_.packs.RemoveArtifact(request->digest(), request->force());
+  if (record.ok()) {
+    *response->mutable_artifact() =
+        ToProto(*record, deps_.objects.Path(*record));
+  }
+  return ToGrpcStatus(context, record.status());
+}
+
+grpc::Status BottledService::PinArtifact(grpc::ServerContext* context,
+                                         const v1::PinArtifactRequest* request,
+                                         v1::PinArtifactResponse* response) {
+  const auto pin = [&]() -> absl::Status {
+    RETURN_IF_ERROR(CheckText(request->note(), kMaxNoteBytes, "The note"));
+    ASSIGN_OR_RETURN(const ArtifactRecord record,
+                     deps_.packs.FindArtifact(request->digest()));
+    RETURN_IF_ERROR(deps_.leases.Pin(record.digest, request->note()));
+    *response->mutable_artifact() = ToProto(record, deps_.objects.Path(record));
+    return absl::OkStatus();
+  };
+  return ToGrpcStatus(context, pin());
+}
+
+grpc::Status BottledService::UnpinArtifact(
+    grpc::ServerContext* context, const v1::UnpinArtifactRequest* request,
+    v1::UnpinArtifactResponse* response) {
+  const auto unpin = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ArtifactRecord record,
+                     deps_.packs.FindArtifact(request->digest()));
+    ASSIGN_OR_RETURN(const bool was_pinned, deps_.leases.Unpin(record.digest));
+    *response->mutable_artifact() = ToProto(record, deps_.objects.Path(record));
+    response->set_was_pinned(was_pinned);
+    return absl::OkStatus();
+  };
+  return ToGrpcStatus(context, unpin());
+}
+
+grpc::Status BottledService::AcquireLease(
+    grpc::ServerContext* context, const v1::AcquireLeaseRequest* request,
+    v1::AcquireLeaseResponse* response) {
+  const auto acquire = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const LeaseSpec spec, FromProto(request->spec()));
+    ASSIGN_OR_RETURN(const ArtifactRecord record,
+                     deps_.packs.FindArtifact(request->digest()));
+    ASSIGN_OR_RETURN(const ArtifactLease lease,
+                     deps_.leases.Acquire(record.digest, spec));
+    *response->mutable_lease() = ToProto(lease);
+    return absl::OkStatus();
+  };
+  return ToGrpcStatus(context, acquire());
+}
+
+grpc::Status BottledService::RenewLease(grpc::ServerContext* context,
+                                        const v1::RenewLeaseRequest* request,
+                                        v1::RenewLeaseResponse* response) {
+  const auto renew = [&]() -> absl::Status {
+    v1::LeaseSpec wanted;
+    wanted.set_ttl_seconds(request->ttl_seconds());
+    ASSIGN_OR_RETURN(const LeaseSpec spec, FromProto(wanted));
+    ASSIGN_OR_RETURN(const ArtifactLease lease,
+                     deps_.leases.Renew(request->lease_id(), spec.ttl));
+    *response->mutable_lease() = ToProto(lease);
+    return absl::OkStatus();
+  };
+  return ToGrpcStatus(context, renew());
+}
+
+grpc::Status BottledService::ReleaseLease(
+    grpc::ServerContext* context, const v1::ReleaseLeaseRequest* request,
+    v1::ReleaseLeaseResponse* /*response*/) {
+  return ToGrpcStatus(context, deps_.leases.Release(request->lease_id()));
+}
+
+grpc::Status BottledService::CollectGarbage(
+    grpc::ServerContext* context, const v1::CollectGarbageRequest* request,
+    v1::CollectGarbageResponse* response) {
+  const CallCancel cancel(call_watcher_, context);
+  const absl::StatusOr<Collection> collection =
+      deps_.collector.Collect(request->dry_run(), cancel.token());
+  if (collection.ok()) {
+    *response = ToProto(*collection);
+  }
+  return ToGrpcStatus(context, collection.status());
+}
+
+}  // namespace bottled
