@@ -93,6 +93,10 @@ absl::Status RunCacheUnpin(const Context& context) {
     ASSIGN_OR_RETURN(const v1::UnpinArtifactResponse response,
                      context.session.Call<v1::UnpinArtifactResponse>(
                          "UnpinArtifact", request));
+    if (!response.was_pinned() && !context.out.json()) {
+      context.out.Info(Printable(response.artifact().digest()) +
+                       " was not pinned");
+    }
     PrintDigest(context, "unpinned", response.artifact());
   }
   return absl::OkStatus();

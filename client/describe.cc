@@ -152,8 +152,8 @@ std::string DescribeCollection(const v1::CollectGarbageResponse& response,
   }
   return table.Format() +
          fmt::format(
-             "{} {} artifacts, {}; {} were there, the limit is {}, and "
-             "{} of {} are free\n",
+             "{} {} artifacts, {}; there were {}, of at most {}; free "
+             "were {}, at least {} shall be\n",
              dry_run ? "would remove" : "removed", response.removed_count(),
              FormatBytes(response.removed_bytes()),
              FormatBytes(response.artifact_bytes()),

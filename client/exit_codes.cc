@@ -62,6 +62,7 @@ constexpr Row kTable[] = {
     {"ENGINE_STREAM_ERROR", kExitEngine},
     {"ENGINE_TIMEOUT", kExitEngine},
     {"ENGINE_UNREACHABLE", kExitEngine},
+    {"IMAGE_HAS_NO_NAME", kExitEngine},
     {"IMAGE_PULL_FAILED", kExitEngine},
     {"MANIFEST_MISSING", kExitEngine},
     {"NO_PUSH_ADDRESS", kExitEngine},

@@ -17,8 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxLogLines = 20;
-constexpr size_t kMaxLogLine = 512;
 constexpr size_t kMaxContainerId = 128;
 constexpr size_t kMaxContainerLabel = 4096;
 
@@ -48,54 +46,6 @@ bool Holds(const std::string& text, std::string_view part) {
 bool IsContainerId(const json& value) {
   return value.is_string() && !value.get_ref<const std::string&>().empty() &&
          value.get_ref<const std::string&>().size() <= kMaxContainerId;
-}
-
-// The payload of the frames that dockerd and podman write for a container
-// without a terminal: stream number, three zeros, length as big endian. What
-// does not begin like that is text already.
-std::string WithoutFrames(std::string_view log) {
-  constexpr size_t kHeader = 8;
-  const auto framed = [](std::string_view at) {
-    return at.size() >= kHeader && static_cast<unsigned char>(at[0]) <= 2 &&
-           at.substr(1, 3) == std::string_view("\0\0\0", 3);
-  };
-  if (!framed(log)) {
-    return std::string(log);
-  }
-  std::string text;
-  while (framed(log)) {
-    size_t size = 0;
-    for (size_t i = 4; i < kHeader; ++i) {
-      size = size << 8 | static_cast<unsigned char>(log[i]);
-    }
-    log.remove_prefix(kHeader);
-    const std::string_view payload = log.substr(0, size);
-    text += payload;
-    log.remove_prefix(payload.size());
-  }
-  return text;
-}
-
-std::string LastLines(std::string_view text) {
-  std::string out;
-  for (size_t lines = 0; lines < kMaxLogLines && !text.empty();) {
-    const size_t end = text.rfind('\n');
-    std::string_view line =
-        end == std::string_view::npos ? text : text.substr(end + 1);
-    text = end == std::string_view::npos ? "" : text.substr(0, end);
-    while (line.ends_with('\r')) {
-      line.remove_suffix(1);
-    }
-    if (line.empty()) {
-      continue;
-    }
-    if (!out.empty()) {
-      out.insert(0, 1, '\n');
-    }
-    out.insert(0, Printable(line, kMaxLogLine));
-    ++lines;
-  }
-  return out;
 }
 
 }  // namespace
@@ -236,19 +186,6 @@ absl::StatusOr<bool> RemoveContainer(EngineClient& engine,
     return false;
   }
   return Unexpected(engine, reply);
-}
-
-std::string ContainerLog(EngineClient& engine, const std::string& id,
-                         const CancelToken& cancel) {
-  EngineRequest request;
-  request.path = ContainerPath(
-      id, fmt::format("/logs?stdout=1&stderr=1&tail={}", kMaxLogLines));
-  absl::StatusOr<EngineReply> reply = engine.Call(request, cancel);
-  if (!reply.ok()) {
-    return "";
-  }
-  const absl::StatusOr<std::string> body = engine.ReadReply(*reply, cancel);
-  return body.ok() ? LastLines(WithoutFrames(*body)) : "";
 }
 
 absl::StatusOr<std::unique_ptr<ByteSource>> ExportContainer(

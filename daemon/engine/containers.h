@@ -82,11 +82,6 @@ absl::StatusOr<bool> RemoveContainer(EngineClient& engine,
                                      const std::string& name,
                                      const CancelToken& cancel);
 
-// The last lines (at most 20, bounded, printable) that a container wrote, for
-// messages; empty when the engine does not tell.
-std::string ContainerLog(EngineClient& engine, const std::string& id,
-                         const CancelToken& cancel);
-
 // `GET /containers/{id}/export` as a stream: the tar of its file system. The
 // faults of it are those of docker.md §3.2. Reasons as SaveImage()'s stream.
 absl::StatusOr<std::unique_ptr<ByteSource>> ExportContainer(

@@ -16,9 +16,9 @@ using nlohmann::json;
 
 constexpr int kMaxDepth = 8;
 constexpr size_t kMaxVolumes = 64;
-constexpr std::array<std::string_view, 8> kWanted = {
-    "Id", "Created", "Config", "Architecture",
-    "Os", "Variant", "Size",   "RootFS"};
+constexpr std::array<std::string_view, 10> kWanted = {
+    "Id",      "Created", "Config", "Architecture", "Os",
+    "Variant", "Size",    "RootFS", "RepoTags",     "RepoDigests"};
 
 // Keeps what is asked for and drops the rest while parsing: GraphDriver alone
 // can be larger than everything else.
@@ -41,6 +41,11 @@ json Take(json& parent, const char* key) {
   }
   const auto it = parent.find(key);
   return it == parent.end() ? json(nullptr) : std::move(*it);
+}
+
+bool IsEmptyList(const json& inspect, const char* key) {
+  const auto found = inspect.find(key);
+  return found == inspect.end() || !found->is_array() || found->empty();
 }
 
 std::vector<std::string> ReadVolumes(const json& inspect) {
@@ -89,6 +94,8 @@ absl::StatusOr<EngineImage> ParseInspect(std::string_view text) {
   }
 
   image.volumes = ReadVolumes(inspect);
+  image.unnamed =
+      IsEmptyList(inspect, "RepoTags") && IsEmptyList(inspect, "RepoDigests");
   json root_fs = Take(inspect, "RootFS");
   json blob = json::object();
   blob["os"] = Take(inspect, "Os");

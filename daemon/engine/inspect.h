@@ -27,6 +27,8 @@ struct EngineImage {
   int64_t size_estimate = 0;
   // Paths at which a container of it gets a volume; absolute, at most 64.
   std::vector<std::string> volumes;
+  // Nothing but its ID leads to it, neither a tag nor a digest.
+  bool unnamed = false;
   // The engine has lost parts of it: it knows the image, but not for the
   // platform that it is for. Told by EngineClient::InspectImage().
   bool incomplete = false;

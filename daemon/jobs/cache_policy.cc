@@ -61,10 +61,13 @@ std::optional<Verdict> Exempt(const CacheEntry& entry,
     return Stays(entry, "LINKED",
                  "its file has other names, so no room would come back");
   }
-  if (now_ms - entry.record.created_ms < policy.min_keep_age.count()) {
+  // Whoever asked for it a moment ago has its path. A time to come, after the
+  // clock was set back, tells nothing.
+  const int64_t age =
+      now_ms - std::max(entry.record.created_ms, entry.record.last_used_ms);
+  if (age < policy.min_keep_age.count() && age > -policy.min_keep_age.count()) {
     return Stays(entry, "YOUNG",
-                 fmt::format("made {}, less than {} ago",
-                             FormatTimeMs(entry.record.created_ms),
+                 fmt::format("made or {}, less than {} ago", LastUsed(entry),
                              SpanText(policy.min_keep_age)));
   }
   return std::nullopt;
@@ -114,6 +117,10 @@ CachePolicy Resolved(CachePolicy policy, int64_t total_bytes) {
     // A small disk can never have so much free.
     policy.min_free_bytes =
         std::min(std::max(10 * kGigabyte, total_bytes / 10), total_bytes / 4);
+  }
+  if (!known) {
+    // What is free is not known either.
+    policy.min_free_bytes = 0;
   }
   return policy;
 }

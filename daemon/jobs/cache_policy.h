@@ -15,12 +15,12 @@ namespace bottled {
 struct CachePolicy {
   // Of all artifacts together; 0 = min(100 GB, a fifth of the file system).
   int64_t max_bytes = 0;
-  // On the cache's file system; 0 = max(10 GB, a tenth of it), but at most a
-  // quarter.
+  // On the cache's file system, if that tells its size; 0 = max(10 GB, a tenth
+  // of it), but at most a quarter.
   int64_t min_free_bytes = 0;
   // Unused for longer: goes. 0 = never.
   std::chrono::milliseconds max_idle = std::chrono::hours(30 * 24);
-  // Younger: stays.
+  // Made or asked for less long ago: stays.
   std::chrono::milliseconds min_keep_age = std::chrono::minutes(10);
 };
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -20,6 +21,9 @@
 
 namespace bottled {
 namespace {
+
+// How often a waiting collection looks at its token.
+constexpr std::chrono::milliseconds kLookAtCancel(100);
 
 absl::StatusOr<std::map<Digest, std::vector<std::string>>> AllHolders(
     Index& index, Leases& leases) {
@@ -64,13 +68,9 @@ absl::Status RemoveOne(const Collector::Deps& deps,
     verdict.detail += "; somebody removed it meanwhile";
     return absl::OkStatus();
   }
-  if (now->last_used_ms != record.last_used_ms ||
-      now->created_ms != record.created_ms) {
-    Spare(verdict, "used meanwhile");
-    return absl::OkStatus();
-  }
   const absl::StatusOr<std::vector<std::string>> holders =
-      deps.objects.RemoveUnlessHeld(record, "EVICTED");
+      deps.objects.RemoveUnlessHeld(record, "EVICTED",
+                                    /*unchanged_only=*/true);
   if (holders.ok() && !holders->empty()) {
     Spare(verdict, Joined(*holders));
     return absl::OkStatus();
@@ -126,7 +126,26 @@ absl::StatusOr<std::vector<CacheEntry>> Collector::Look() {
 
 absl::StatusOr<Collection> Collector::Collect(bool dry_run,
                                               const CancelToken& cancel) {
-  const MutexLock lock(mu_);
+  if (dry_run) {
+    return Run(dry_run, cancel);
+  }
+  {
+    MutexLock lock(mu_);
+    while (running_) {
+      RETURN_IF_ERROR(cancel.Check());
+      ended_.WaitFor(mu_, kLookAtCancel);
+    }
+    running_ = true;
+  }
+  absl::StatusOr<Collection> collection = Run(dry_run, cancel);
+  MutexLock lock(mu_);
+  running_ = false;
+  ended_.NotifyAll();
+  return collection;
+}
+
+absl::StatusOr<Collection> Collector::Run(bool dry_run,
+                                          const CancelToken& cancel) {
   Collection collection;
   collection.dry_run = dry_run;
   ASSIGN_OR_RETURN(const int64_t total_bytes, disk_.total_bytes());

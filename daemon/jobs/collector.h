@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -32,7 +33,7 @@ struct Collection {
   int removed_count = 0;
 };
 
-// Thread-safe; one collection at a time.
+// Thread-safe; one collection at a time, and any number of dry runs.
 class Collector {
  public:
   struct Deps {
@@ -57,14 +58,16 @@ class Collector {
 
  private:
   absl::StatusOr<std::vector<CacheEntry>> Look();
+  absl::StatusOr<Collection> Run(bool dry_run, const CancelToken& cancel);
 
   // Constant after construction.
   const Deps deps_;
   const CachePolicy policy_;
   const Disk disk_;
 
-  // Held by Collect().
   Mutex mu_;
+  CondVar ended_;
+  bool running_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace bottled

@@ -12,6 +12,13 @@ namespace {
 
 constexpr int64_t kLookForMs = int64_t{24} * 3600 * 1000;
 
+// It does not answer, as opposed to a refusal.
+bool IsAway(const absl::Status& status) {
+  return HasReason(status, "ENGINE_UNREACHABLE") ||
+         HasReason(status, "ENGINE_TIMEOUT") ||
+         HasReason(status, "ENGINE_PERMISSION_DENIED");
+}
+
 std::string Name(const EngineObject& object) {
   return (object.kind == EngineObjectKind::kTag ? "the tag "
                                                 : "the container ") +
@@ -26,8 +33,11 @@ EngineObjects::Key EngineObjects::KeyOf(const EngineObject& object) {
 
 EngineObjects::Held::~Held() {
   // Also after a cancel, so not with a job's token.
-  absl::Status status = owner_.Remove(object_, CancelToken()).status();
-  if (status.ok()) {
+  const absl::StatusOr<bool> removed = owner_.Remove(object_, CancelToken());
+  absl::Status status = removed.status();
+  // What is not there may still come: a call that was cancelled may be carried
+  // out all the same. Reap() looks for it again.
+  if (removed.ok() && *removed) {
     status = owner_.index_.ForgetEngineObject(object_);
   }
   if (!status.ok()) {
@@ -87,17 +97,24 @@ absl::Status EngineObjects::Reap(const CancelToken& cancel) {
     }
     const absl::StatusOr<bool> removed = Remove(object, cancel);
     RETURN_IF_ERROR(cancel.Check());
+    const bool old = clock_.NowMs() - object.created_ms > kLookForMs;
     if (!removed.ok()) {
-      // Its other objects would only wait as long again.
-      silent.insert(object.host);
+      const bool away = IsAway(removed.status());
+      if (away) {
+        // Its other objects would only wait as long again.
+        silent.insert(object.host);
+      }
       Log("jobs")->info("cannot remove {} yet: {}", Name(object),
                         std::string(removed.status().message()));
+      if (!away && old) {
+        RETURN_IF_ERROR(index_.ForgetEngineObject(object));
+      }
       continue;
     }
     if (*removed) {
       Log("jobs")->info("removed {}, which was left over", Name(object));
     }
-    if (*removed || clock_.NowMs() - object.created_ms > kLookForMs) {
+    if (*removed || old) {
       RETURN_IF_ERROR(index_.ForgetEngineObject(object));
     }
   }

@@ -35,8 +35,8 @@ class EngineObjects {
   // An object that may exist as long as this does.
   class Held {
    public:
-    // Removes it from the engine. When that fails it is logged, and Reap()
-    // tries again. Blocks for one engine call.
+    // Removes it from the engine. When that fails it is logged; then, and when
+    // it is not there, Reap() tries again. Blocks for one engine call.
     ~Held();
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
@@ -59,9 +59,10 @@ class EngineObjects {
                                              std::string name);
 
   // Removes what is written down and not held. What an engine does not have is
-  // looked for for a day: a builder may go on when the daemon is killed, and
-  // make its tag later. An engine that does not answer is asked again the next
-  // time. Errors of the index; CANCELLED. Blocks for the engines.
+  // looked for for a day: a builder may go on when the daemon is killed, or a
+  // call when it is cancelled, and make it later. What an engine refuses to
+  // remove is tried for a day. An engine that does not answer is asked again
+  // the next time. Errors of the index; CANCELLED. Blocks for the engines.
   absl::Status Reap(const CancelToken& cancel);
 
  private:

@@ -1,5 +1,7 @@
 #include "jobs/errors.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "fmt/format.h"
@@ -159,6 +161,15 @@ absl::Status NoPushAddress(std::string_view evidence) {
       "plain HTTP at one of them (insecure-registries).");
 }
 
+absl::Status ImageHasNoName(const std::string& reference) {
+  return MakeError(
+      Code::kFailedPrecondition, "IMAGE_HAS_NO_NAME",
+      fmt::format("{} has no name: it would be deleted with the one that a "
+                  "push needs",
+                  Printable(reference, kMaxName)),
+      "Give it one (docker tag ID NAME), or use --packer native.");
+}
+
 absl::Status PushDiffers(std::string_view what) {
   return MakeError(
       Code::kDataLoss, "PUSH_DIFFERS",
@@ -221,10 +232,20 @@ absl::Status EntryCountDiffers(int64_t expected, int64_t actual) {
 
 absl::Status ArtifactHeld(const Digest& digest,
                           const std::vector<std::string>& holders) {
+  // A message has its limits; `cache show` has none.
+  constexpr size_t kMaxNamed = 5;
+  const size_t named = std::min(holders.size(), kMaxNamed);
+  std::string who;
+  for (size_t i = 0; i < named; ++i) {
+    who += (i == 0 ? "" : "; ") + holders[i];
+  }
+  if (named < holders.size()) {
+    who += fmt::format("; and {} more (bottlectl cache show)",
+                       holders.size() - named);
+  }
   return MakeError(
       Code::kFailedPrecondition, "ARTIFACT_HELD",
-      fmt::format("{} is in use: {}", digest.ToString(),
-                  fmt::join(holders, "; ")),
+      fmt::format("{} is in use: {}", digest.ToString(), who),
       "Unpin it, release its leases or let them end, or remove it all the same "
       "with --force.");
 }

@@ -67,6 +67,8 @@ absl::Status RegistryImageMissing(const std::string& image,
 absl::Status RegistryFailed(const std::string& image, std::string_view why);
 // NO_PUSH_ADDRESS: `evidence` lists each address with the engine's words.
 absl::Status NoPushAddress(std::string_view evidence);
+// IMAGE_HAS_NO_NAME: no tag of it is left, so that ours must not be the last.
+absl::Status ImageHasNoName(const std::string& reference);
 // PUSH_DIFFERS: what the registry has is not what the engine pushed.
 absl::Status PushDiffers(std::string_view what);
 

@@ -22,11 +22,11 @@ constexpr size_t kMaxLeases = 10'000;
 constexpr std::chrono::milliseconds kMinTtl = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kMaxTtl = std::chrono::hours(24);
 
-std::optional<std::string> IdentityOf(int64_t pid) {
+ProcessLook LookAt(int64_t pid) {
   // Zero and negative numbers mean other things than a process.
   return pid > 0 && pid <= std::numeric_limits<pid_t>::max()
-             ? ProcessIdentity(static_cast<pid_t>(pid))
-             : std::nullopt;
+             ? LookAtProcess(static_cast<pid_t>(pid))
+             : ProcessLook{.state = ProcessLook::State::kGone};
 }
 
 absl::Status CheckTtl(std::chrono::milliseconds ttl) {
@@ -36,33 +36,54 @@ absl::Status CheckTtl(std::chrono::milliseconds ttl) {
 }
 
 bool HasEnded(const ArtifactLease& lease, int64_t now_ms) {
-  return lease.kind == LeaseKind::kPid ? IdentityOf(lease.pid) != lease.identity
-                                       : lease.expires_ms <= now_ms;
+  if (lease.kind == LeaseKind::kTtl) {
+    // One from the future, after the clock was set back, holds nothing either.
+    return lease.expires_ms <= now_ms ||
+           lease.expires_ms - now_ms > kMaxLeaseMs;
+  }
+  const ProcessLook look = LookAt(lease.pid);
+  // What cannot be told now may well be alive.
+  return look.state == ProcessLook::State::kGone ||
+         (look.state == ProcessLook::State::kAlive &&
+          look.identity != lease.identity);
 }
 
 }  // namespace
 
-absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
-                                              const LeaseSpec& spec) {
+absl::Status Leases::Check(const LeaseSpec& spec) {
   if (spec.holder.empty() || spec.holder.size() > kMaxHolderBytes) {
     return BadLease(fmt::format("A lease needs a holder of at most {} bytes",
                                 kMaxHolderBytes));
   }
+  if (spec.kind == LeaseKind::kTtl) {
+    return CheckTtl(spec.ttl);
+  }
+  return LookAt(spec.pid).state == ProcessLook::State::kAlive
+             ? absl::OkStatus()
+             : BadLease(fmt::format("This user runs no process {}, which is to "
+                                    "hold a lease",
+                                    spec.pid));
+}
+
+absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
+                                              const LeaseSpec& spec) {
+  RETURN_IF_ERROR(Check(spec));
   ArtifactLease lease{.id = RandomHex(kLeaseIdBytes),
                       .artifact = artifact,
                       .kind = spec.kind,
                       .holder = spec.holder,
                       .created_ms = clock_.NowMs()};
   if (spec.kind == LeaseKind::kPid) {
-    std::optional<std::string> identity = IdentityOf(spec.pid);
-    if (!identity.has_value()) {
-      return BadLease(fmt::format(
-          "This user runs no process {}, which is to hold a lease", spec.pid));
-    }
     lease.pid = spec.pid;
-    lease.identity = *std::move(identity);
+    lease.identity = LookAt(spec.pid).identity;
+    // Whoever asks again and again has one lease, not ten thousand.
+    ASSIGN_OR_RETURN(
+        std::optional<ArtifactLease> same,
+        index_.FindPidLease(artifact, spec.holder, lease.pid, lease.identity));
+    if (same.has_value()) {
+      return *std::move(same);
+    }
   } else {
-    RETURN_IF_ERROR(CheckTtl(spec.ttl));
     lease.expires_ms = lease.created_ms + spec.ttl.count();
   }
   ASSIGN_OR_RETURN(std::vector<ArtifactLease> all, index_.ListLeases());
@@ -119,18 +140,13 @@ absl::Status Leases::Sweep() {
                    index_.ListLeases());
   const int64_t now_ms = clock_.NowMs();
   // Nothing to forget writes nothing: this must work on a full disk.
-  bool expired = false;
+  std::vector<std::string> ended;
   for (const ArtifactLease& lease : leases) {
-    if (!HasEnded(lease, now_ms)) {
-      continue;
-    }
-    if (lease.kind == LeaseKind::kPid) {
-      RETURN_IF_ERROR(index_.RemoveLease(lease.id).status());
-    } else {
-      expired = true;
+    if (HasEnded(lease, now_ms)) {
+      ended.push_back(lease.id);
     }
   }
-  return expired ? index_.DropExpiredLeases(now_ms) : absl::OkStatus();
+  return ended.empty() ? absl::OkStatus() : index_.RemoveLeases(ended);
 }
 
 absl::Status Leases::Pin(const Digest& artifact, const std::string& note) {

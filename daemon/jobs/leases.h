@@ -30,7 +30,11 @@ class Leases {
  public:
   Leases(Index& index, const Clock& clock) : index_(index), clock_(clock) {}
 
-  // Reasons BAD_LEASE (out of range, no holder, no such process),
+  // BAD_LEASE when no artifact could have such a lease.
+  static absl::Status Check(const LeaseSpec& spec);
+
+  // A process that holds the artifact by the same name already gets the same
+  // lease. Reasons BAD_LEASE (out of range, no holder, no such process),
   // ARTIFACT_NOT_FOUND, TOO_MANY_LEASES (10 000 in all), and the index's.
   absl::StatusOr<ArtifactLease> Acquire(const Digest& artifact,
                                         const LeaseSpec& spec);

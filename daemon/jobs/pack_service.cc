@@ -44,6 +44,9 @@ absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
   RETURN_IF_ERROR(ValidatePackOptions(spec.options));
   ASSIGN_OR_RETURN(const Packer packer,
                    deps_.packers.Choose(spec.packer, spec.search_path, cancel));
+  if (spec.lease.has_value()) {
+    RETURN_IF_ERROR(Leases::Check(*spec.lease));
+  }
   for (int tries = 1;; ++tries) {
     ASSIGN_OR_RETURN(PackAnswer answer, PackOnce(spec, packer, cancel));
     if (!answer.artifact.has_value() || !spec.lease.has_value()) {

@@ -24,13 +24,21 @@ namespace {
 constexpr int kAttempts = 3;
 // An engine that is restarted needs a moment.
 constexpr std::chrono::seconds kPause(2);
-// Nobody else guesses it.
+// A registry in use answers in a few milliseconds.
+constexpr std::chrono::seconds kAliveLimit(2);
+// Of this job alone.
 constexpr size_t kRepositoryBytes = 16;
 constexpr const char* kTag = "1";
 
 // One that a new registry may cure: the engine was restarted, or its container
 // was taken away.
-bool MayPass(const absl::Status& status) { return absl::IsUnavailable(status); }
+bool MayPass(const absl::Status& status) {
+  return (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+          HasReason(status, "MANIFEST_MISSING")) &&
+         // These were found out by a new one already.
+         !HasReason(status, "REGISTRY_FAILED") &&
+         !HasReason(status, "REGISTRY_UNREACHABLE");
+}
 
 class PushPipeline {
  public:
@@ -48,8 +56,8 @@ class PushPipeline {
   absl::StatusOr<ArtifactRecord> Run();
 
  private:
-  // Pushes, and has smolvm pack what it finds in the registry. A failure that
-  // may pass leaves no registry that others would join.
+  // Pushes, and has smolvm pack what it finds in the registry. A failure leaves
+  // no registry that others would join.
   absl::StatusOr<PackedSidecar> Pack();
   absl::StatusOr<PackedSidecar> PackFrom(const RegistryRoute& route);
   absl::StatusOr<RegistryManifest> Push(const RegistryRoute& route,
@@ -67,6 +75,8 @@ class PushPipeline {
 
   std::filesystem::path stage_dir_;
   Digest config_digest_;
+  // The last failure may be cured by another registry.
+  bool again_ = false;
 };
 
 absl::StatusOr<ArtifactRecord> PushPipeline::Run() {
@@ -94,7 +104,7 @@ absl::StatusOr<ArtifactRecord> PushPipeline::Run() {
       break;
     }
     RETURN_IF_ERROR(token_.Check());
-    if (!MayPass(sidecar.status()) || attempt == kAttempts) {
+    if (!again_ || attempt == kAttempts) {
       return sidecar.status();
     }
     events.AddLine(fmt::format("{}. Trying it again with a new registry.",
@@ -128,16 +138,25 @@ absl::StatusOr<PackedSidecar> PushPipeline::Pack() {
   EventLog& events = job_.events();
   events.StartStage(Stage::kPush);
   ASSIGN_OR_RETURN(stage_dir_, deps_.objects.MakeStage(job_.id()));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Registries::Use> registry,
-                   side_.registries.Acquire(
-                       engine_,
-                       [&events](const std::string& line) {
-                         events.AddLine(line, /*warning=*/false);
-                       },
-                       token_));
-  absl::StatusOr<PackedSidecar> sidecar = PackFrom(registry->route());
-  if (!sidecar.ok() && MayPass(sidecar.status())) {
-    registry->Spoil();
+  absl::StatusOr<std::unique_ptr<Registries::Use>> registry =
+      side_.registries.Acquire(
+          engine_,
+          [&events](const std::string& line) {
+            events.AddLine(line, /*warning=*/false);
+          },
+          token_);
+  if (!registry.ok()) {
+    again_ = MayPass(registry.status());
+    return registry.status();
+  }
+  absl::StatusOr<PackedSidecar> sidecar = PackFrom((*registry)->route());
+  if (!sidecar.ok()) {
+    // One that is full, or gone while smolvm pulled, serves nobody either.
+    (*registry)->Spoil();
+    again_ =
+        MayPass(sidecar.status()) ||
+        !WaitForRegistry((*registry)->route().pull_address, kAliveLimit, token_)
+             .ok();
   }
   return sidecar;
 }
@@ -160,6 +179,9 @@ absl::StatusOr<PackedSidecar> PushPipeline::PackFrom(
 
 absl::StatusOr<RegistryManifest> PushPipeline::Push(
     const RegistryRoute& route, const std::string& repository) {
+  if (image_.unnamed) {
+    return ImageHasNoName(input_.reference);
+  }
   const std::string name = fmt::format("{}/{}", route.push_address, repository);
   ASSIGN_OR_RETURN(
       const std::unique_ptr<EngineObjects::Held> tag,
@@ -192,14 +214,16 @@ absl::Status PushPipeline::Check(const RegistryManifest& manifest,
                                    manifest.digest.ToString()));
   }
   // An image's ID is the digest of its config, or, with containerd's store, of
-  // its manifest (engines.md §9).
-  if (!manifest.config.empty() && manifest.config != image_.id &&
-      manifest.digest != image_.id) {
-    return PushDiffers(fmt::format("it has the image {} instead of {}",
-                                   manifest.config.ToString(),
-                                   image_.id.ToString()));
+  // its manifest (engines.md §9). An index is only known by what the engine
+  // said that it pushed.
+  if (manifest.config == image_.id || manifest.digest == image_.id ||
+      (manifest.config.empty() && !pushed.empty())) {
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  return PushDiffers(fmt::format(
+      "it has {} instead of {}",
+      (manifest.config.empty() ? manifest.digest : manifest.config).ToString(),
+      image_.id.ToString()));
 }
 
 }  // namespace

@@ -14,8 +14,10 @@ namespace bottled {
 
 // Runs in the job's worker thread and blocks it. The registry is shared with
 // other jobs of this engine; the repository and the tag are this job's alone,
-// and both are gone afterwards. A registry or engine that goes away meanwhile
-// is tried again, three times in all. Success is what this host finds in the
+// and both are gone afterwards. An image without any name is refused
+// (IMAGE_HAS_NO_NAME): taking our tag away again would delete it. When a push
+// ends early, or the registry goes while smolvm pulls, it is tried again, three
+// times in all. Success is what this host finds in the
 // registry, not what the engine says. Reasons of Registries::Acquire(),
 // TagImage(), PushImage(), ReadRegistryManifest(), PackWithSmolvm() and
 // Objects; PUSH_DIFFERS.

@@ -31,6 +31,7 @@ constexpr milliseconds kAliveLimit(2'000);
 constexpr milliseconds kTick(100);
 // How often idle ones are looked for.
 constexpr milliseconds kLook(1'000);
+constexpr milliseconds kShortest(50);
 constexpr int kSpoiledTries = 3;
 constexpr size_t kNameBytes = 8;
 
@@ -303,7 +304,7 @@ void Registries::RunReaper() {
         if (entries_.empty()) {
           changed_.Wait(mu_);
         } else {
-          changed_.WaitFor(mu_, std::min(options_.grace, kLook));
+          changed_.WaitFor(mu_, std::clamp(options_.grace, kShortest, kLook));
         }
       }
     }

@@ -92,7 +92,7 @@ class Registries {
   // `tell` hears of what happens, line by line. Joins a registry of this engine
   // that runs or starts, else starts one, pulling its image when the engine has
   // none. Blocks for all of that. Reasons REGISTRY_IMAGE_MISSING (it cannot be
-  // pulled either), REGISTRY_FAILED (the container ended; with its last words),
+  // pulled either), REGISTRY_FAILED (the container ended),
   // REGISTRY_UNREACHABLE (from this host), NO_PUSH_ADDRESS (the engine reaches
   // it at none; lists each with the engine's words), those of the engine, and
   // CANCELLED.

@@ -67,7 +67,7 @@ absl::StatusOr<PackedSidecar> PackWithSmolvm(const SmolvmStage& stage,
   ProgressMeter meter(events, stage.deps.clock, {.stage = Stage::kVerify});
   ASSIGN_OR_RETURN(PackedSidecar sidecar,
                    CheckSmolvmSidecar(
-                       made, platform,
+                       made, platform, stage.packer.smolvm,
                        [&meter](int64_t bytes) { meter.Set(bytes); }, token));
   // Where a job's result has to be, and has to be now: later a new time of its
   // inode would cost smolvm a reading of it all.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kMaxShownPath = 1024;
 constexpr size_t kMaxWords = 1024;
+constexpr size_t kMaxVersion = 100;
 
 // Behind a message: what smolvm said.
 std::string Quoted(std::string_view words) {
@@ -146,6 +147,16 @@ absl::Status SmolvmOutputInvalidError(std::string_view what,
       fmt::format("smolvm pack create says that it succeeded, but {}{}", what,
                   Quoted(words)),
       "Pack with `--packer native`, or try another release of smolvm.");
+}
+
+absl::Status SmolvmOtherReleaseError(std::string_view made,
+                                     std::string_view asked) {
+  return MakeError(
+      absl::StatusCode::kDataLoss, "SMOLVM_OUTPUT_INVALID",
+      fmt::format("smolvm left an artifact of another release: its manifest "
+                  "says {}, not {}",
+                  Printable(made, kMaxVersion), Printable(asked, kMaxVersion)),
+      "Try again: smolvm may have been replaced meanwhile.");
 }
 
 }  // namespace bottled

@@ -36,6 +36,7 @@ absl::Status SpoolDamagedError(std::string_view what);
 
 inline constexpr std::string_view kSmolvmNotFound = "SMOLVM_NOT_FOUND";
 inline constexpr std::string_view kSmolvmForeign = "SMOLVM_FOREIGN";
+inline constexpr std::string_view kSmolvmUnusable = "SMOLVM_UNUSABLE";
 
 // The next four are FAILED_PRECONDITION. `path` is the program's.
 
@@ -55,7 +56,7 @@ absl::Status SmolvmUnusableError(std::string_view path, std::string_view why);
 absl::Status SmolvmTooOldError(std::string_view path, std::string_view version,
                                std::string_view oldest);
 
-// The next five are of smolvm's own packer. `words` is the last that it said,
+// The next six are of smolvm's own packer. `words` is the last that it said,
 // printable; empty = nothing.
 
 // FAILED_PRECONDITION, reason SMOLVM_PACK_FAILED: it failed. `how` is how it
@@ -81,6 +82,11 @@ absl::Status PackStalledError(std::chrono::milliseconds limit,
 // completes "…, but ".
 absl::Status SmolvmOutputInvalidError(std::string_view what,
                                       std::string_view words);
+
+// DATA_LOSS, reason SMOLVM_OUTPUT_INVALID: the release that made the artifact,
+// by its manifest, is not `asked`, the one that was to run.
+absl::Status SmolvmOtherReleaseError(std::string_view made,
+                                     std::string_view asked);
 
 }  // namespace bottled
 

@@ -19,6 +19,7 @@ namespace bottled {
 
 absl::StatusOr<PackedSidecar> CheckSmolvmSidecar(
     const std::filesystem::path& path, const std::string& platform,
+    const SmolvmProgram& program,
     const std::function<void(int64_t bytes)>& progress,
     const CancelToken& cancel) {
   const Fd file(
@@ -41,6 +42,11 @@ absl::StatusOr<PackedSidecar> CheckSmolvmSidecar(
     return SidecarInvalidError(
         fmt::format("it is for {}, and its image for {}",
                     Printable(report.manifest.platform, 100), platform));
+  }
+  // Its content key names the release.
+  const std::string& release = report.manifest.smolvm_version;
+  if (!release.empty() && release != program.version) {
+    return SmolvmOtherReleaseError(release, program.version);
   }
   return PackedSidecar{.path = path,
                        .digest = std::move(report.digest),

@@ -80,10 +80,14 @@ absl::StatusOr<std::filesystem::path> RunSmolvmPack(const SmolvmPackSpec& spec,
                                                     const CancelToken& cancel);
 
 // Checks foreign output strictly (VerifySidecar, deep) and takes its measures.
-// `platform` is what the image has ("linux/amd64"). Reasons SIDECAR_INVALID,
-// CHECKSUM_MISMATCH, IO_ERROR, CANCELLED.
+// `platform` is what the image has ("linux/amd64"), `program` what was to make
+// it: an upgrade in between, or a shim, can have run another release, which the
+// manifest's smolvm_version tells; older releases write none, which is
+// accepted. Reasons SIDECAR_INVALID, CHECKSUM_MISMATCH, SMOLVM_OUTPUT_INVALID
+// (another release made it), IO_ERROR, CANCELLED.
 absl::StatusOr<PackedSidecar> CheckSmolvmSidecar(
     const std::filesystem::path& path, const std::string& platform,
+    const SmolvmProgram& program,
     const std::function<void(int64_t bytes)>& progress,
     const CancelToken& cancel);
 

@@ -25,6 +25,11 @@ bool IsLasting(const absl::StatusOr<SmolvmProgram>& result) {
   return result.ok() || HasReason(result.status(), kSmolvmForeign);
 }
 
+// Whether it would for a while. Other errors say nothing about the file.
+bool IsPassing(const absl::StatusOr<SmolvmProgram>& result) {
+  return HasReason(result.status(), kSmolvmUnusable);
+}
+
 }  // namespace
 
 SmolvmPrograms::SmolvmPrograms()
@@ -42,6 +47,16 @@ SmolvmPrograms::FileId SmolvmPrograms::Identify(const std::string& program) {
           .changed_ns = ChangedNs(info)};
 }
 
+bool SmolvmPrograms::Holds(const Known& known, const FileId& file,
+                           const std::vector<std::string>& env) {
+  if (known.file != file) {
+    return false;
+  }
+  // A script's interpreter may be missing on one caller's PATH only.
+  return IsLasting(known.result) ||
+         (std::chrono::steady_clock::now() < known.until && known.env == env);
+}
+
 absl::StatusOr<SmolvmProgram> SmolvmPrograms::Check(
     const std::string& program, const std::vector<std::string>& env, bool fresh,
     const CancelToken& cancel) {
@@ -49,21 +64,27 @@ absl::StatusOr<SmolvmProgram> SmolvmPrograms::Check(
   if (!fresh) {
     MutexLock lock(mu_);
     const auto known = known_.find(program);
-    if (known != known_.end() && known->second.file == file) {
+    if (known != known_.end() && Holds(known->second, file, env)) {
       return known->second.result;
     }
   }
   // Without the lock: one that hangs delays nobody else.
   absl::StatusOr<SmolvmProgram> result =
       ProbeSmolvm(program, env, options_.limit, cancel);
-  const bool keep = IsLasting(result) && Identify(program) == file;
+  const bool passing = IsPassing(result);
+  const bool keep = (IsLasting(result) || passing) && Identify(program) == file;
   MutexLock lock(mu_);
   known_.erase(program);
   if (keep) {
     if (known_.size() >= kMaxKnown) {
       known_.clear();
     }
-    known_.emplace(program, Known{.file = file, .result = result});
+    Known known{.file = file, .result = result};
+    if (passing) {
+      known.env = env;
+      known.until = std::chrono::steady_clock::now() + options_.failure_memory;
+    }
+    known_.emplace(program, std::move(known));
   }
   return result;
 }

@@ -4,7 +4,8 @@
 // before they rely on it: below 1.8.0 a machine that is made from an artifact
 // silently loses its allow list (ecosystem.md §4.1). A file is run once and
 // then recognised by path, device, inode, size and times, so that asking again
-// costs a few stat() calls.
+// costs a few stat() calls. One that hangs or fails is only left alone for a
+// while, as what it lacks may come without a change of the file.
 
 #ifndef BOTTLED_PACK_SMOLVM_PROGRAM_H_
 #define BOTTLED_PACK_SMOLVM_PROGRAM_H_
@@ -36,6 +37,9 @@ class SmolvmPrograms {
     std::string program = {};
     // For each of the two runs of a probe.
     std::chrono::milliseconds limit{5'000};
+    // How long SMOLVM_UNUSABLE of a file is remembered, by the steady clock and
+    // from the end of its run on; 0 = not at all.
+    std::chrono::milliseconds failure_memory{60'000};
   };
 
   // With the HOME of this process, which is the user's.
@@ -47,13 +51,16 @@ class SmolvmPrograms {
   // of the first one that was found: SMOLVM_FOREIGN, SMOLVM_UNUSABLE;
   // SMOLVM_NOT_FOUND when none was. Also CANCELLED, and TOO_MANY_FILES of this
   // process. Blocks for a few stat() calls, or, for a file that is new or
-  // changed, for two short runs of it. The program gets `path`, HOME and
+  // changed, for two short runs of it; so too for one whose SMOLVM_UNUSABLE is
+  // older than failure_memory or came with another `path`. CANCELLED and
+  // TOO_MANY_FILES are never remembered. The program gets `path`, HOME and
   // nothing else of any environment.
   absl::StatusOr<SmolvmProgram> Find(const std::string& path,
                                      const CancelToken& cancel);
 
-  // The same, but runs it in any case: behind a version manager's shim another
-  // release may have taken over without a change of the file.
+  // The same, but runs it in any case, and remembers what came of it: behind a
+  // version manager's shim another release may have taken over without a change
+  // of the file.
   absl::StatusOr<SmolvmProgram> Refresh(const std::string& path,
                                         const CancelToken& cancel);
 
@@ -70,8 +77,14 @@ class SmolvmPrograms {
   struct Known {
     FileId file;
     absl::StatusOr<SmolvmProgram> result;
+    // Of a failure that may pass: what the program got, and how long it counts.
+    std::vector<std::string> env = {};
+    std::chrono::steady_clock::time_point until = {};
   };
 
+  // Whether `known` answers for `file` now.
+  static bool Holds(const Known& known, const FileId& file,
+                    const std::vector<std::string>& env);
   static FileId Identify(const std::string& program);
   absl::StatusOr<SmolvmProgram> Search(const std::string& path, bool fresh,
                                        const CancelToken& cancel);

@@ -5,16 +5,27 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 
 namespace bottled {
 
-// What no other process ever is: the boot's ID and the process's start time
-// (Linux: proc(5), field 22 of stat, and random/boot_id). nullopt when there is
-// no such process, when it has ended (a zombie), or when it is another user's.
-// Thread-safe; does not block.
-std::optional<std::string> ProcessIdentity(pid_t pid);
+struct ProcessLook {
+  enum class State {
+    kAlive,
+    // There is no such process, it has ended (a zombie), it is another user's,
+    // or the number is a thread's.
+    kGone,
+    // The system would not tell now (no descriptors, no memory).
+    kUnknown,
+  };
+  State state = State::kUnknown;
+  // Of kAlive: what no other process ever is, the boot's ID and the process's
+  // start time (Linux: proc(5), field 22 of stat, and random/boot_id).
+  std::string identity;
+};
+
+// Thread-safe; does not block. On Linux it needs two descriptors for a moment.
+ProcessLook LookAtProcess(pid_t pid);
 
 }  // namespace bottled
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 #include "platform/process_identity.h"
 
@@ -23,26 +24,33 @@ std::string BootSession() {
 
 }  // namespace
 
-std::optional<std::string> ProcessIdentity(pid_t pid) {
+ProcessLook LookAtProcess(pid_t pid) {
+  using State = ProcessLook::State;
   if (pid <= 0) {
-    return std::nullopt;
+    return {.state = State::kGone};
   }
   std::array<int, 4> name = {CTL_KERN, KERN_PROC, KERN_PROC_PID, pid};
   kinfo_proc info = {};
   size_t size = sizeof(info);
+  if (::sysctl(name.data(), name.size(), &info, &size, nullptr, 0) != 0) {
+    return {.state = errno == ESRCH ? State::kGone : State::kUnknown};
+  }
   // A size of 0 says that there is no such process.
-  if (::sysctl(name.data(), name.size(), &info, &size, nullptr, 0) != 0 ||
-      size < sizeof(info)) {
-    return std::nullopt;
+  if (size < sizeof(info)) {
+    return {.state = size == 0 ? State::kGone : State::kUnknown};
+  }
+  if (info.kp_proc.p_stat == SZOMB ||
+      info.kp_eproc.e_pcred.p_ruid != ::geteuid()) {
+    return {.state = State::kGone};
   }
   const std::string boot = BootSession();
-  if (info.kp_proc.p_stat == SZOMB ||
-      info.kp_eproc.e_pcred.p_ruid != ::geteuid() || boot.empty()) {
-    return std::nullopt;
+  if (boot.empty()) {
+    return {.state = State::kUnknown};
   }
   const timeval& start = info.kp_proc.p_starttime;
-  return boot + "/" + std::to_string(start.tv_sec) + "." +
-         std::to_string(start.tv_usec);
+  return {.state = State::kAlive,
+          .identity = boot + "/" + std::to_string(start.tv_sec) + "." +
+                      std::to_string(start.tv_usec)};
 }
 
 }  // namespace bottled

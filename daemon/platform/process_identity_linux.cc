@@ -13,18 +13,21 @@
 namespace bottled {
 namespace {
 
-// The first 4 KiB of a file in proc; empty when it cannot be read.
-std::string ReadProc(int directory, const char* name) {
+// The first 4 KiB of a file in proc; 0, or why it cannot be read.
+int ReadProc(int directory, const char* name, std::string& text) {
   const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
-  std::string text(4096, '\0');
+  if (!file.valid()) {
+    return errno;
+  }
+  text.assign(4096, '\0');
   size_t size = 0;
-  while (file.valid() && size < text.size()) {
+  while (size < text.size()) {
     const ssize_t got = ::read(file.get(), &text[size], text.size() - size);
     if (got < 0 && errno == EINTR) {
       continue;
     }
     if (got < 0) {
-      return "";
+      return errno;
     }
     if (got == 0) {
       break;
@@ -32,7 +35,14 @@ std::string ReadProc(int directory, const char* name) {
     size += static_cast<size_t>(got);
   }
   text.resize(size);
-  return text;
+  return 0;
+}
+
+// A process that ends takes its directory along, or what can be read there.
+ProcessLook Failed(int error) {
+  return {.state = error == ENOENT || error == ESRCH
+                       ? ProcessLook::State::kGone
+                       : ProcessLook::State::kUnknown};
 }
 
 // The first number of a line such as "Uid:\t1000\t1000\t1000\t1000"; -1 when
@@ -48,9 +58,9 @@ int64_t NumberOf(std::string_view status, std::string_view label) {
 }
 
 struct Stat {
-  char state = 'X';
+  char state = '\0';
   int threads = 0;
-  std::string start_time;
+  std::string start_time;  // empty when the text is no stat
 };
 
 // proc(5): "PID (NAME) STATE …", and the name may hold any of these characters.
@@ -86,31 +96,51 @@ bool Ended(const Stat& stat) {
 
 }  // namespace
 
-std::optional<std::string> ProcessIdentity(pid_t pid) {
+ProcessLook LookAtProcess(pid_t pid) {
+  using State = ProcessLook::State;
   if (pid <= 0) {
-    return std::nullopt;
+    return {.state = State::kGone};
   }
+  // First, as without it proc is not there, which says nothing of a process.
+  std::string boot;
+  if (ReadProc(AT_FDCWD, "/proc/sys/kernel/random/boot_id", boot) != 0) {
+    return {.state = State::kUnknown};
+  }
+  boot.resize(boot.find_last_not_of('\n') + 1);
   // Files below an open directory are of this process or of none, even when its
   // number is given away meanwhile.
   const std::string path = "/proc/" + std::to_string(pid);
   const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) {
-    return std::nullopt;
+    return Failed(errno);
   }
-  const std::string status = ReadProc(directory.get(), "status");
+  std::string status;
+  if (const int error = ReadProc(directory.get(), "status", status);
+      error != 0) {
+    return Failed(error);
+  }
+  const int64_t process = NumberOf(status, "\nTgid:\t");
+  const int64_t owner = NumberOf(status, "\nUid:\t");
+  if (boot.empty() || process < 0 || owner < 0) {
+    return {.state = State::kUnknown};
+  }
   // Threads have directories as well; and the owner of a directory is root when
   // its process may not be dumped.
-  if (NumberOf(status, "\nTgid:\t") != pid ||
-      NumberOf(status, "\nUid:\t") != int64_t{::geteuid()}) {
-    return std::nullopt;
+  if (process != pid || owner != int64_t{::geteuid()}) {
+    return {.state = State::kGone};
   }
-  const Stat stat = ReadStat(ReadProc(directory.get(), "stat"));
-  std::string boot = ReadProc(AT_FDCWD, "/proc/sys/kernel/random/boot_id");
-  boot.resize(boot.find_last_not_of('\n') + 1);
-  if (stat.start_time.empty() || Ended(stat) || boot.empty()) {
-    return std::nullopt;
+  std::string text;
+  if (const int error = ReadProc(directory.get(), "stat", text); error != 0) {
+    return Failed(error);
   }
-  return boot + "/" + stat.start_time;
+  const Stat stat = ReadStat(text);
+  if (stat.start_time.empty()) {
+    return {.state = State::kUnknown};
+  }
+  if (Ended(stat)) {
+    return {.state = State::kGone};
+  }
+  return {.state = State::kAlive, .identity = boot + "/" + stat.start_time};
 }
 
 }  // namespace bottled

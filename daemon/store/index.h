@@ -89,9 +89,18 @@ class Index {
   absl::StatusOr<bool> RenewLease(const std::string& id, int64_t expires_ms);
   // False when there is no such lease.
   absl::StatusOr<bool> RemoveLease(const std::string& id);
+  // All of them in one transaction; those that are not there are no error.
+  // Without ids nothing is written.
+  absl::Status RemoveLeases(std::span<const std::string> ids);
   // All, those that have expired too; the oldest first.
   absl::StatusOr<std::vector<ArtifactLease>> ListLeases();
-  // Deletes kTtl leases that ended before `now_ms`.
+  // The kPid lease of which all of this is true; the oldest, if several.
+  absl::StatusOr<std::optional<ArtifactLease>> FindPidLease(
+      const Digest& artifact, const std::string& holder, int64_t pid,
+      const std::string& identity);
+  // A kTtl lease counts while its end is after now, by kMaxLeaseMs at most: a
+  // clock that was set back makes none longer. Deletes those that do not count
+  // at `now_ms`.
   absl::Status DropExpiredLeases(int64_t now_ms);
   // Inserts, or replaces the note. Reason ARTIFACT_NOT_FOUND.
   absl::Status SetPin(const ArtifactPin& pin);
@@ -102,8 +111,14 @@ class Index {
   // result has a sentence for each holder ("pinned: NOTE", "leased by HOLDER
   // until TIME", "leased by HOLDER (process 123)"). One transaction, so that no
   // lease can come between. Expired leases do not count.
+  //
+  // With `judged`, what the decision to delete was made on: when created_ms or
+  // last_used_ms is another one now, nothing is changed either, and the only
+  // sentence is "used meanwhile". No sentence when the row was gone already.
+  // Touch() does not note every hit.
   absl::StatusOr<std::vector<std::string>> DeleteArtifactUnlessHeld(
-      const Digest& digest, std::string_view why, int64_t now_ms);
+      const Digest& digest, std::string_view why, int64_t now_ms,
+      const ArtifactRecord* judged = nullptr);
 
   // Why there is nothing for a key: "NEVER_BUILT", or the last `why` of an
   // artifact of that key, or "INPUT_CHANGED" when `reference` had another key.

@@ -71,6 +71,15 @@ absl::StatusOr<std::vector<std::string>> Holders(Connection& c,
   return sentences;
 }
 
+// False when there is no such artifact.
+absl::StatusOr<bool> UsedSince(Connection& c, const ArtifactRecord& judged,
+                               const Digest& digest) {
+  Statement::Use use(c.statements.artifact_times);
+  ASSIGN_OR_RETURN(const bool row, use.Bind(digest.hex()).Step());
+  return row &&
+         (use.Int(0) != judged.created_ms || use.Int(1) != judged.last_used_ms);
+}
+
 }  // namespace
 
 absl::Status Index::AddLease(const ArtifactLease& lease) {
@@ -110,11 +119,36 @@ absl::StatusOr<bool> Index::RemoveLease(const std::string& id) {
   return found;
 }
 
+absl::Status Index::RemoveLeases(std::span<const std::string> ids) {
+  if (ids.empty()) {
+    return absl::OkStatus();
+  }
+  return state_->Write([&](Connection& c) -> absl::Status {
+    for (const std::string& id : ids) {
+      RETURN_IF_ERROR(
+          Statement::Use(c.statements.artifact_lease_delete).Bind(id).Run());
+    }
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<std::vector<ArtifactLease>> Index::ListLeases() {
   return state_->Read([](Connection& c) {
     Statement::Use use(c.statements.artifact_lease_list);
     return ReadRows(use, ReadArtifactLease);
   });
+}
+
+absl::StatusOr<std::optional<ArtifactLease>> Index::FindPidLease(
+    const Digest& artifact, const std::string& holder, int64_t pid,
+    const std::string& identity) {
+  return state_->Read(
+      [&](Connection& c) -> absl::StatusOr<std::optional<ArtifactLease>> {
+        Statement::Use use(c.statements.artifact_lease_of_process);
+        use.Bind(artifact.hex()).Bind(holder).Bind(pid).Bind(identity);
+        ASSIGN_OR_RETURN(const bool row, use.Step());
+        return row ? std::optional(ReadArtifactLease(use)) : std::nullopt;
+      });
 }
 
 absl::Status Index::DropExpiredLeases(int64_t now_ms) {
@@ -154,9 +188,17 @@ absl::StatusOr<std::vector<ArtifactPin>> Index::ListPins() {
 }
 
 absl::StatusOr<std::vector<std::string>> Index::DeleteArtifactUnlessHeld(
-    const Digest& digest, std::string_view why, int64_t now_ms) {
+    const Digest& digest, std::string_view why, int64_t now_ms,
+    const ArtifactRecord* judged) {
   std::vector<std::string> holders;
   RETURN_IF_ERROR(state_->Write([&](Connection& c) -> absl::Status {
+    if (judged != nullptr) {
+      ASSIGN_OR_RETURN(const bool used, UsedSince(c, *judged, digest));
+      if (used) {
+        holders = {"used meanwhile"};
+        return absl::OkStatus();
+      }
+    }
     ASSIGN_OR_RETURN(holders, Holders(c, digest, now_ms));
     return holders.empty() ? ForgetArtifact(c, digest, why, now_ms)
                            : absl::OkStatus();

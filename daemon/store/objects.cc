@@ -117,11 +117,12 @@ absl::Status Objects::Remove(const ArtifactRecord& record) {
 }
 
 absl::StatusOr<std::vector<std::string>> Objects::RemoveUnlessHeld(
-    const ArtifactRecord& record, std::string_view why) {
+    const ArtifactRecord& record, std::string_view why, bool unchanged_only) {
   const DigestLocks::Hold hold(locks_, record.digest);
   ASSIGN_OR_RETURN(
       std::vector<std::string> holders,
-      index_.DeleteArtifactUnlessHeld(record.digest, why, clock_.NowMs()));
+      index_.DeleteArtifactUnlessHeld(record.digest, why, clock_.NowMs(),
+                                      unchanged_only ? &record : nullptr));
   if (holders.empty()) {
     RETURN_IF_ERROR(RemoveFiles(record));
   }

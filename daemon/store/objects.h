@@ -90,9 +90,11 @@ class Objects {
   absl::Status Remove(const ArtifactRecord& record);
   // The same, unless somebody holds it: see Index::DeleteArtifactUnlessHeld(),
   // whose sentences it returns; none when it was removed. `why` is "REMOVED" or
-  // "EVICTED".
+  // "EVICTED". With `unchanged_only`, `record` is also what was judged, and
+  // "used meanwhile" may be the answer.
   absl::StatusOr<std::vector<std::string>> RemoveUnlessHeld(
-      const ArtifactRecord& record, std::string_view why);
+      const ArtifactRecord& record, std::string_view why,
+      bool unchanged_only = false);
   // Moves the file, whatever it is, to quarantine/ and deletes the row, if
   // there is one. `why` goes to the log.
   absl::Status Quarantine(const ArtifactRecord& record, std::string_view why);

@@ -52,6 +52,11 @@ enum class LeaseKind {
   kPid,  // as long as a process lives
 };
 
+// A kTtl lease that ends later than this from now is from before a clock was set
+// back, and does not count. None is given for more than 24 hours: the rest is
+// for clocks that are corrected.
+inline constexpr int64_t kMaxLeaseMs = int64_t{25} * 60 * 60 * 1000;
+
 // A holder's claim that keeps an artifact from being removed.
 struct ArtifactLease {
   std::string id;  // random
@@ -61,7 +66,7 @@ struct ArtifactLease {
   int64_t created_ms = 0;
   int64_t expires_ms = 0;  // of kTtl
   int64_t pid = 0;         // of kPid
-  std::string identity;    // of kPid: ProcessIdentity()
+  std::string identity;    // of kPid: LookAtProcess()
 
   bool operator==(const ArtifactLease&) const = default;
 };

@@ -205,8 +205,9 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
   return record;
 }
 
-absl::Status Adopt(Index& index, const Clock& clock,
-                   const ArtifactRecord& record) {
+absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record) {
+  // Nobody knows when it was last used: idle is what is not used from now on.
+  record.last_used_ms = clock.NowMs();
   // The key stays with the newer artifact.
   ASSIGN_OR_RETURN(const std::optional<ArtifactRecord> current,
                    index.FindByKey(record.content_key));

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "fmt/format.h"
+#include "store/records.h"
 
 namespace bottled {
 namespace {
@@ -74,6 +75,8 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
            "ORDER BY digest LIMIT ?"},
           {&S::artifact_totals,
            "SELECT count(*), coalesce(sum(size_bytes), 0) FROM artifact"},
+          {&S::artifact_times,
+           "SELECT created_ms, last_used_ms FROM artifact WHERE digest = ?"},
           {&S::artifact_put,
            "INSERT INTO artifact(digest, content_key, size_bytes, "
            "unpacked_bytes, entry_count, platform, config_digest, "
@@ -265,11 +268,19 @@ absl::Status PrepareLeases(Database& db, Statements& out) {
           {&S::artifact_lease_list,
            fmt::format("{}ORDER BY created_ms, id", kLease)},
           {&S::artifact_lease_holding,
-           fmt::format("{}WHERE artifact = ? AND (kind = 'pid' OR "
-                       "expires_ms > ?) ORDER BY created_ms, id",
-                       kLease)},
+           fmt::format("{}WHERE artifact = ?1 AND (kind = 'pid' OR "
+                       "expires_ms - ?2 BETWEEN 1 AND {}) "
+                       "ORDER BY created_ms, id",
+                       kLease, kMaxLeaseMs)},
           {&S::artifact_lease_expire,
-           "DELETE FROM lease WHERE kind = 'ttl' AND expires_ms < ?"},
+           fmt::format("DELETE FROM lease WHERE kind = 'ttl' "
+                       "AND expires_ms - ?1 NOT BETWEEN 1 AND {}",
+                       kMaxLeaseMs)},
+          {&S::artifact_lease_of_process,
+           fmt::format("{}WHERE artifact = ? AND kind = 'pid' AND holder = ? "
+                       "AND pid = ? AND identity = ? "
+                       "ORDER BY created_ms, id LIMIT 1",
+                       kLease)},
           {&S::pin_put,
            "INSERT INTO pin(artifact, note, created_ms) SELECT ?1, ?2, ?3 "
            "FROM artifact WHERE digest = ?1 "

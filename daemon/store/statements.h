@@ -18,6 +18,7 @@ struct Statements {
 
   Statement artifact_by_key, artifact_by_digest, artifact_list;
   Statement artifact_prefix, artifact_totals;
+  Statement artifact_times;
   Statement artifact_put, artifact_touch, artifact_set_file, artifact_delete;
   Statement key_put, key_point, key_forget, key_why;
   Statement used_reference_get, used_reference_list;
@@ -37,6 +38,7 @@ struct Statements {
 
   Statement artifact_lease_put, artifact_lease_renew, artifact_lease_delete;
   Statement artifact_lease_list, artifact_lease_holding, artifact_lease_expire;
+  Statement artifact_lease_of_process;
   Statement pin_put, pin_delete, pin_get, pin_list;
 
   Statement engine_object_put, engine_object_list, engine_object_delete;

@@ -23,7 +23,6 @@ using testing::EndpointOf;
 using testing::FailsWith;
 using testing::FakeReply;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::IsOk;
 using testing::MessageOf;
 using ::testing::Not;
@@ -47,14 +46,6 @@ ContainerSpec FullSpec() {
   spec.memory_bytes = 512 << 20;
   spec.pids_limit = 128;
   return spec;
-}
-
-// A frame of a log, as dockerd writes it.
-std::string Frame(char stream, const std::string& text) {
-  std::string out = {stream, 0, 0, 0, 0, 0};
-  out += static_cast<char>(text.size() >> 8);
-  out += static_cast<char>(text.size() & 0xff);
-  return out + text;
 }
 
 class ContainersTest : public ClientTest {
@@ -236,45 +227,6 @@ TEST_F(ContainersTest, NamesCannotLeaveTheirPath) {
   EXPECT_THAT(RemoveContainer(client_, "../images/a?x", {}), IsOk());
   EXPECT_EQ(fake_.requests().back().target,
             "/v1.41/containers/..%2Fimages%2Fa%3Fx?force=1&v=1");
-}
-
-TEST_F(ContainersTest, ReadsFramedAndPlainLogs) {
-  const std::string path = PathOf("/logs");
-  fake_.Route(path, FakeReply::Json(Frame(1, "one\ntw") + Frame(2, "o\r\n\n") +
-                                    Frame(1, "\x1b[31mthree")));
-  EXPECT_EQ(ContainerLog(client_, kContainerId, {}),
-            "one\ntwo\n\\x1b[31mthree");
-  EXPECT_EQ(Last(path).query, "stdout=1&stderr=1&tail=20");
-  // Of a terminal.
-  fake_.Route(path, FakeReply::Json("plain\r\ntext\r\n"));
-  EXPECT_EQ(ContainerLog(client_, kContainerId, {}), "plain\ntext");
-  // A frame that is cut.
-  fake_.Route(path, FakeReply::Json(Frame(1, "whole\n") +
-                                    Frame(1, "0123456789").substr(0, 12)));
-  EXPECT_EQ(ContainerLog(client_, kContainerId, {}), "whole\n0123");
-}
-
-TEST_F(ContainersTest, LogsAreBoundedAndNeverFail) {
-  const std::string path = PathOf("/logs");
-  std::string lines;
-  for (int i = 0; i < 100; ++i) {
-    lines += Frame(1, std::to_string(i) + std::string(5000, 'x') + "\n");
-  }
-  fake_.Route(path, FakeReply::Json(lines));
-  const std::string log = ContainerLog(client_, kContainerId, {});
-  EXPECT_THAT(log, ::testing::StartsWith("80x"));
-  EXPECT_THAT(log, HasSubstr("\n99x"));
-  EXPECT_LE(log.size(), 20U * 520U);
-
-  FakeReply endless = FakeReply::Json(std::string(1 << 20, 'x'));
-  endless.repeat = 9;
-  for (const FakeReply& reply :
-       {endless, FakeReply::Error(500, "no"), FakeReply::Json("")}) {
-    fake_.Route(path, reply);
-    EXPECT_THAT(ContainerLog(client_, kContainerId, {}), IsEmpty());
-  }
-  fake_.Stop();
-  EXPECT_THAT(ContainerLog(client_, kContainerId, {}), IsEmpty());
 }
 
 TEST_F(ContainersTest, ExportsAsAStream) {

@@ -1,5 +1,6 @@
 // The policy's promises, for histories that nobody thought of.
 
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
@@ -66,8 +67,10 @@ History RandomHistory(std::mt19937_64& random) {
 }
 
 bool MayGo(const CacheEntry& entry, const CachePolicy& policy) {
+  const int64_t age_ms =
+      kMoment - std::max(entry.record.created_ms, entry.record.last_used_ms);
   return entry.holders.empty() && !entry.linked &&
-         kMoment - entry.record.created_ms >= policy.min_keep_age.count();
+         std::abs(age_ms) >= policy.min_keep_age.count();
 }
 
 // What is wrong with the verdicts, or "".

@@ -186,16 +186,21 @@ TEST(CachePolicyTest, NothingIsYoungWhenThatIsOff) {
   EXPECT_EQ(TheOnly(Aged("a", 10, 0), 0, policy).reason, "LOW_SPACE");
 }
 
-// The age is the artifact's, and not that of its last use.
-TEST(CachePolicyTest, AnOldOneThatWasJustUsedIsNotYoung) {
+// Somebody has its path.
+TEST(CachePolicyTest, AnOldOneThatWasJustAskedForStays) {
   CacheEntry entry = Aged("a", 10, kDayMs);
   entry.record.last_used_ms = kNow;
-  EXPECT_EQ(TheOnly(entry, 0).reason, "LOW_SPACE");
+  EXPECT_EQ(TheOnly(entry, 0).reason, "YOUNG");
 }
 
-// After the clock was set back.
-TEST(CachePolicyTest, WhatComesFromTheFutureIsYoung) {
-  EXPECT_EQ(TheOnly(Aged("a", 10, -kDayMs), 0).reason, "YOUNG");
+// After the clock was set back: else it would stay for a year.
+TEST(CachePolicyTest, WhatComesFromTheFutureIsNotYoung) {
+  EXPECT_EQ(TheOnly(Aged("a", 10, -kDayMs), 0).reason, "LOW_SPACE");
+  EXPECT_EQ(TheOnly(Aged("a", 10, -kMinuteMs), 0).reason, "YOUNG");
+}
+
+TEST(CachePolicyTest, AFileSystemThatTellsNothingIsNotShortOfSpace) {
+  EXPECT_EQ(Resolved({.min_free_bytes = 8}, 0).min_free_bytes, 0);
 }
 
 TEST(CachePolicyTest, TheOrderIsSupersededIdleAndLeastRecentlyUsed) {

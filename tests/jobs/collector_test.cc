@@ -152,6 +152,7 @@ TEST_F(CollectorTest, AnEmptyCacheIsLeftAlone) {
 TEST_F(CollectorTest, TheLeastRecentlyUsedGo) {
   const std::vector<ArtifactRecord> made = PublishDaily({"a", "b", "c", "d"});
   ASSERT_TRUE(index_->Touch(made[0].digest, "", clock_.NowMs()).ok());
+  clock_.Advance(std::chrono::hours(1));
   Use({.max_bytes = 3 * kBytes, .min_free_bytes = 1});
   const Collection collection = Collect();
   EXPECT_THAT(Texts(collection),
@@ -241,6 +242,7 @@ TEST_F(CollectorTest, ASupersededOneGoesFirst) {
   const ArtifactRecord current = Publish("new", "key");
   clock_.Advance(kDay);
   ASSERT_TRUE(index_->Touch(old.digest, "", clock_.NowMs()).ok());
+  clock_.Advance(std::chrono::hours(1));
   EXPECT_THAT(Texts(Collect()),
               ElementsAre("-old:SUPERSEDED", "new:WITHIN_LIMITS"));
   const auto found = objects_->Lookup(current.content_key);

@@ -106,9 +106,28 @@ TEST_F(EngineObjectsTest, AContainerGoesWithItsHolderToo) {
   EXPECT_THAT(Rows(), IsEmpty());
 }
 
-TEST_F(EngineObjectsTest, ATagThatWasNeverMadeIsForgotten) {
+// A call that was cancelled may be carried out all the same, a moment later.
+TEST_F(EngineObjectsTest, WhatIsNotThereYetIsLookedForAgain) {
   Hold("a:1");
   EXPECT_EQ(engine_.CountRequests(Path("a:1")), 1);
+  EXPECT_THAT(Rows(), SizeIs(1));
+  SetTags({"a:1"});
+  ASSERT_TRUE(Reap().ok());
+  EXPECT_THAT(Tags(), IsEmpty());
+  EXPECT_THAT(Rows(), IsEmpty());
+}
+
+TEST_F(EngineObjectsTest, ARefusalDoesNotKeepTheOthers) {
+  engine_.Route(Path("a:1"), FakeReply::Error(409, "a container is using it"));
+  Leave("a:1");
+  Leave("b:1");
+  SetTags({"b:1"});
+  ASSERT_TRUE(Reap().ok());
+  EXPECT_THAT(Tags(), IsEmpty());
+  EXPECT_THAT(Rows(), SizeIs(1));
+  // Not for ever either.
+  clock_.Advance(std::chrono::hours(25));
+  ASSERT_TRUE(Reap().ok());
   EXPECT_THAT(Rows(), IsEmpty());
 }
 

@@ -33,6 +33,11 @@ class LastResortTest : public testing::ServiceFixture {
       return FakeReply::Json(R"({"Id":"c1"})", 201);
     });
     engine_.Route("/containers/c1/export", FakeReply::Tar(image_.layers[0]));
+    // Its name is random.
+    engine_.Otherwise([](const FakeRequest& request) {
+      return request.method == "DELETE" ? FakeReply::Json("", 204)
+                                        : FakeReply::Error(404, "nothing");
+    });
   }
   // The fake is joined before what its handlers use goes.
   ~LastResortTest() override { engine_.Stop(); }

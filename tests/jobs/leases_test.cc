@@ -181,7 +181,7 @@ TEST_F(LeasesTest, AProcessHoldsUntilItHasEnded) {
   const ArtifactLease own = MustAcquire(OfProcess(::getpid()));
   const ArtifactLease lease = MustAcquire(OfProcess(sleeper->pid()));
   EXPECT_EQ(lease.pid, sleeper->pid());
-  EXPECT_EQ(lease.identity, ProcessIdentity(sleeper->pid()));
+  EXPECT_EQ(lease.identity, LookAtProcess(sleeper->pid()).identity);
   EXPECT_EQ(lease.expires_ms, 0);
   // No time ends it.
   clock_.Advance(1000 * kHour);

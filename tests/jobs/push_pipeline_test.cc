@@ -75,20 +75,22 @@ class PushPipelineTest : public testing::ServiceFixture {
   static std::string Manifest(const std::string& of) {
     return fmt::format(R"({{"config":{{"digest":"{}"}},"layers":[]}})", Id(of));
   }
-  static std::string Inspect() {
+  static std::string Inspect(const std::string& tags = R"("demo:1")") {
     return fmt::format(
         R"({{"Id":"{}","Architecture":"{}","Os":"linux","Config":{{}},)"
+        R"("RepoTags":[{}],)"
         R"("RootFS":{{"Type":"layers","Layers":["{}","{}"]}}}})",
-        Id("demo"), HostPlatform().architecture, Id("l1"), Id("l2"));
+        Id("demo"), HostPlatform().architecture, tags, Id("l1"), Id("l2"));
   }
-  // A smolvm that notes what it was told to pull, and gives a good sidecar.
+  // A smolvm, of the release that our own sidecars name, that notes what it was
+  // told to pull, and gives a good sidecar.
   void Install() {
     const ArtifactRecord good =
         Make(Archive(WriteFile("a.tar", MakeSmallArchive("hello"))));
     const std::string program = WriteFile(
         "smolvm",
         fmt::format("#!/bin/sh\ncase \"$1 $3\" in\n"
-                    "--version*) echo smolvm 1.32.2; exit;;\n"
+                    "--version*) echo smolvm 1.32.2+bottled.1; exit;;\n"
                     "*--help) echo '  -o, --output docker save'; exit;;\n"
                     "esac\n"
                     "echo \"$4\" >> {0}/pulled\ncp {1} \"$6.smolmachine\"\n"
@@ -133,7 +135,7 @@ TEST_F(PushPipelineTest, SmolvmPullsWhatTheRegistryHas) {
   EXPECT_THAT(StagesOf(*job_),
               ::testing::ElementsAre(Stage::kPush, Stage::kPack, Stage::kVerify,
                                      Stage::kPublish));
-  EXPECT_EQ(end.artifact.packer, "push/1 1.32.2");
+  EXPECT_EQ(end.artifact.packer, "push/1 1.32.2+bottled.1");
   EXPECT_EQ(end.artifact.config_digest.ToString(), Id("demo"));
   ASSERT_EQ(end.artifact.notes.size(), 1U);
   EXPECT_EQ(end.artifact.notes[0].kind, "MERGED_BY_SMOLVM");
@@ -154,6 +156,18 @@ TEST_F(PushPipelineTest, ABrokenConnectionIsTriedAgainWithANewRegistry) {
   EXPECT_EQ(engine_.CountRequests("/containers/create"), 2);
   EXPECT_THAT(testing::WarningsOf(*job_),
               ::testing::Contains(HasSubstr("with a new registry")));
+}
+
+// Our tag would be its last, and removing that deletes the image.
+TEST_F(PushPipelineTest, AnImageWithoutANameIsNotTouched) {
+  engine_.AddImage("demo:1", Id("demo"), Inspect(""), "");
+  const JobSnapshot end = Run();
+  EXPECT_TRUE(HasReason(end.status, "IMAGE_HAS_NO_NAME")) << end.status;
+  EXPECT_EQ(pushes_, 0);
+  for (const FakeRequest& request : engine_.requests()) {
+    EXPECT_FALSE(request.method == "DELETE" &&
+                 request.path.starts_with("/images/"));
+  }
 }
 
 TEST_F(PushPipelineTest, NotForEver) {

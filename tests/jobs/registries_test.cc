@@ -36,6 +36,11 @@ class RegistriesTest : public ::testing::Test {
     registry_.Route("/v2/", FakeReply::Json("{}"));
     engine_.Route("/containers/create", FakeReply::Json(R"({"Id":"c1"})", 201));
     engine_.Route("/containers/c1/start", FakeReply::Json("", 204));
+    // Its name is random.
+    engine_.Otherwise([](const FakeRequest& request) {
+      return request.method == "DELETE" ? FakeReply::Json("", 204)
+                                        : FakeReply::Error(404, "nothing");
+    });
     for (const char* host : kHosts) {
       Probe(host, "manifest unknown", 404);
     }

@@ -286,21 +286,27 @@ std::string SmolvmAssetsTar(const std::string& layer) {
       .Finish();
 }
 
-std::string SidecarOf(const std::string& compressed_assets,
-                      int64_t layer_size) {
+std::string SidecarOf(const std::string& compressed_assets, int64_t layer_size,
+                      const std::string& release) {
   ImageConfig config;
   config.platform = {"linux", "amd64", ""};
-  const auto manifest = EncodeManifest(
+  const auto encoded = EncodeManifest(
       MakeManifest(config, Sha256Of("config"), {}, LayerDigest(), layer_size));
-  EXPECT_TRUE(manifest.ok());
-  std::string bytes = compressed_assets + *manifest;
+  EXPECT_TRUE(encoded.ok());
+  auto json = nlohmann::ordered_json::parse(*encoded);
+  json["smolvm_version"] = release;
+  if (release.empty()) {
+    json.erase("smolvm_version");
+  }
+  const std::string manifest = json.dump();
+  std::string bytes = compressed_assets + manifest;
   const uint32_t crc = static_cast<uint32_t>(
       crc32(0, reinterpret_cast<const Bytef*>(bytes.data()),
             static_cast<uInt>(bytes.size())));
   return bytes +
          EncodeFooter(
              {.assets_size = static_cast<int64_t>(compressed_assets.size()),
-              .manifest_size = static_cast<int64_t>(manifest->size()),
+              .manifest_size = static_cast<int64_t>(manifest.size()),
               .crc32 = crc});
 }
 

@@ -87,8 +87,10 @@ std::map<std::string, std::string> Outline(const Artifact& artifact);
 // `size` bytes that do not compress and differ with `seed`.
 std::string Noise(size_t size, unsigned seed);
 
-// A sidecar around assets that are made by hand. All checksums are right.
-std::string SidecarOf(const std::string& compressed_assets, int64_t layer_size);
+// A sidecar around assets that are made by hand. All checksums are right. Its
+// manifest says that `release` of smolvm made it; empty = nothing about that.
+std::string SidecarOf(const std::string& compressed_assets, int64_t layer_size,
+                      const std::string& release = "1.32.2");
 // One zstd frame.
 std::string ZstdFrame(const std::string& text, int level = 1,
                       int window_log = 0);

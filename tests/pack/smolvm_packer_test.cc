@@ -102,7 +102,7 @@ TEST(SmolvmPackerTest, GivesTheSidecar) {
   EXPECT_THAT(zoo.Survivors(), IsEmpty());
 
   const auto checked =
-      CheckSmolvmSidecar(*made, "linux/amd64", nullptr, CancelToken());
+      CheckSmolvmSidecar(*made, "linux/amd64", zoo.spec.program, nullptr, {});
   ASSERT_TRUE(checked.ok()) << checked.status();
   EXPECT_EQ(checked->path, *made);
   EXPECT_EQ(checked->size_bytes,
@@ -111,9 +111,10 @@ TEST(SmolvmPackerTest, GivesTheSidecar) {
   EXPECT_EQ(checked->entry_count, 1);
   EXPECT_EQ(checked->layer_digest.hex(), std::string(64, 'e'));
   EXPECT_EQ(checked->digest.hex().size(), 64u);
-  EXPECT_EQ(
-      ReasonIn(CheckSmolvmSidecar(*made, "linux/arm64", nullptr, {}).status()),
-      "SIDECAR_INVALID");
+  EXPECT_EQ(ReasonIn(CheckSmolvmSidecar(*made, "linux/arm64", zoo.spec.program,
+                                        nullptr, {})
+                         .status()),
+            "SIDECAR_INVALID");
 }
 
 TEST(SmolvmPackerTest, RunsInAnEmptyDirectoryThatOthersMayPass) {
@@ -307,9 +308,10 @@ TEST(SmolvmPackerTest, TheFileIsStillOnReturn) {
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_THAT(zoo.Survivors(), IsEmpty());
   const auto size = std::filesystem::file_size(*made);
-  EXPECT_EQ(
-      ReasonIn(CheckSmolvmSidecar(*made, "linux/amd64", nullptr, {}).status()),
-      "SIDECAR_INVALID");
+  EXPECT_EQ(ReasonIn(CheckSmolvmSidecar(*made, "linux/amd64", zoo.spec.program,
+                                        nullptr, {})
+                         .status()),
+            "SIDECAR_INVALID");
   EXPECT_EQ(std::filesystem::file_size(*made), size);
 }
 
@@ -327,7 +329,8 @@ TEST(SmolvmPackerTest, BadFilesAreFound) {
     const auto made = zoo.Run();
     EXPECT_TRUE(made.ok()) << made.status();
     return made.ok() ? ReasonIn(CheckSmolvmSidecar(*made, "linux/amd64",
-                                                   nullptr, CancelToken())
+                                                   zoo.spec.program, nullptr,
+                                                   CancelToken())
                                     .status())
                      : "";
   };
@@ -343,11 +346,39 @@ TEST(SmolvmPackerTest, BadFilesAreFound) {
             "SIDECAR_INVALID");
 }
 
+// smolvm was upgraded between the probe and the run, or a shim ran another.
+TEST(SmolvmPackerTest, RegressionAnotherReleaseMadeIt) {
+  const std::string layer = TarBuilder().AddFile("a", "b").Finish();
+  const auto check = [&layer](const std::string& release) {
+    const TestDir dir;
+    const std::filesystem::path path = dir.path() / "x.smolmachine";
+    std::ofstream(path, std::ios::binary)
+        << SidecarOf(ZstdFrame(SmolvmAssetsTar(layer)),
+                     static_cast<int64_t>(layer.size()), release);
+    return CheckSmolvmSidecar(path, "linux/amd64", SomeSpec().program, nullptr,
+                              {})
+        .status();
+  };
+  EXPECT_EQ(ReasonIn(check("1.32.2")), "OK");
+  // Older releases do not say.
+  EXPECT_EQ(ReasonIn(check("")), "OK");
+  for (const char* release : {"1.33.0", "1.32.20", "1.32.2-rc.1", "1.32"}) {
+    const absl::Status other = check(release);
+    EXPECT_EQ(ReasonIn(other), "SMOLVM_OUTPUT_INVALID") << other;
+    EXPECT_THAT(std::string(other.message()),
+                HasSubstr(std::string(release) + ", not 1.32.2"));
+    EXPECT_THAT(GetErrorDetail(other).remedy, HasSubstr("Try again"));
+  }
+  EXPECT_THAT(std::string(check("\x1b[0m").message()),
+              HasSubstr("\\x1b[0m, not 1.32.2"));
+}
+
 TEST(SmolvmPackerTest, OnlyFilesAreChecked) {
   const TestDir dir;
   const auto reason = [](const std::filesystem::path& path) {
     return ReasonIn(
-        CheckSmolvmSidecar(path, "linux/amd64", nullptr, {}).status());
+        CheckSmolvmSidecar(path, "linux/amd64", SomeSpec().program, nullptr, {})
+            .status());
   };
   std::ofstream(dir.path() / "file") << "x";
   std::filesystem::create_symlink("file", dir.path() / "link");

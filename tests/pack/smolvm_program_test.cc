@@ -201,15 +201,57 @@ TEST_F(SmolvmProgramTest, RunsAFileOnce) {
   EXPECT_EQ(Runs(), 6);
 }
 
-TEST_F(SmolvmProgramTest, RemembersForeignOnesButNoPassingTrouble) {
+TEST_F(SmolvmProgramTest, RemembersForeignOnes) {
   Write("smolvm", "echo 'other 1.0'", kHelp);
   EXPECT_EQ(Reason(), "SMOLVM_FOREIGN");
   EXPECT_EQ(Reason(), "SMOLVM_FOREIGN");
   EXPECT_EQ(Runs(), 1);
+}
+
+// Each request paid the whole limit.
+TEST_F(SmolvmProgramTest, RegressionAFailureIsRememberedForAWhile) {
+  SmolvmPrograms programs(
+      {.home = "", .failure_memory = std::chrono::hours(1)});
+  const auto reason = [&](const std::string& path) {
+    const auto found = programs.Find(path, CancelToken());
+    return found.ok() ? "" : GetErrorDetail(found.status()).reason;
+  };
+  // It works as soon as there is a file beside it.
+  Write("smolvm", "test -e \"${0%/*}/cure\" && echo 'smolvm 1.32.2' || exit 1",
+        kHelp);
+  Write("smol-vmm", "exit 1", kHelp);
+  EXPECT_EQ(reason(Path()), "SMOLVM_UNUSABLE");
+  EXPECT_EQ(Runs(), 2);
+  EXPECT_EQ(reason(Path()), "SMOLVM_UNUSABLE");
+  EXPECT_EQ(Runs(), 2);
+  // Another PATH may have what it lacks.
+  EXPECT_EQ(reason(Path() + ":/nowhere"), "SMOLVM_UNUSABLE");
+  EXPECT_EQ(Runs(), 4);
+  std::ofstream(dir_.path() / "cure") << "x";
+  EXPECT_EQ(reason(Path() + ":/nowhere"), "SMOLVM_UNUSABLE");
+  EXPECT_EQ(Runs(), 4);
+  EXPECT_TRUE(programs.Refresh(Path() + ":/nowhere", CancelToken()).ok());
+  EXPECT_EQ(Runs(), 6);
+  EXPECT_EQ(reason(Path()), "");
+  EXPECT_EQ(Runs(), 6);
+  // A new file is asked at once.
   Write("smolvm", "exit 1", kHelp);
-  EXPECT_EQ(Reason(), "SMOLVM_UNUSABLE");
-  EXPECT_EQ(Reason(), "SMOLVM_UNUSABLE");
-  EXPECT_EQ(Runs(), 3);
+  EXPECT_EQ(reason(Path()), "SMOLVM_UNUSABLE");
+  EXPECT_EQ(Runs(), 8);
+  Write("smolvm", "echo 'smolvm 1.32.2'", kHelp);
+  EXPECT_EQ(reason(Path()), "");
+  EXPECT_EQ(Runs(), 10);
+}
+
+TEST_F(SmolvmProgramTest, AFailureThatIsOldIsAskedAgain) {
+  SmolvmPrograms programs(
+      {.home = "", .failure_memory = std::chrono::milliseconds(0)});
+  Write("smolvm", "exit 1", kHelp);
+  for (const int runs : {1, 2}) {
+    const auto found = programs.Find(Path(), CancelToken());
+    EXPECT_TRUE(HasReason(found.status(), kSmolvmUnusable)) << found.status();
+    EXPECT_EQ(Runs(), runs);
+  }
 }
 
 TEST_F(SmolvmProgramTest, GetsOnlyPathAndHome) {
@@ -242,7 +284,10 @@ TEST_F(SmolvmProgramTest, DoesNotWaitForWhatItLeavesBehind) {
 }
 
 TEST_F(SmolvmProgramTest, CancelsWhileItRuns) {
-  Write("smolvm", "touch \"${0%/*}/begun\"; sleep 600", kHelp);
+  Write("smolvm",
+        "touch \"${0%/*}/begun\"; test -e \"${0%/*}/cure\" || sleep 600\n"
+        "echo 'smolvm 1.32.2'",
+        kHelp);
   CancelSource source;
   std::thread canceller([&] {
     while (!std::filesystem::exists(dir_.path() / "begun")) {
@@ -257,6 +302,9 @@ TEST_F(SmolvmProgramTest, CancelsWhileItRuns) {
   const int runs = Runs();
   EXPECT_FALSE(programs_.Find(Path(), source.token()).ok());
   EXPECT_EQ(Runs(), runs);
+  // That was the caller's doing, and is not remembered.
+  std::ofstream(dir_.path() / "cure") << "x";
+  EXPECT_EQ(Reason(), "");
 }
 
 TEST_F(SmolvmProgramTest, ManyThreads) {

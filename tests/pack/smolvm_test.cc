@@ -16,6 +16,7 @@
 #include "pack/layer_archive.h"
 #include "pack/layer_cutter.h"
 #include "pack/pack_tools.h"
+#include "pack/smolvm_probe.h"
 #include "pack/zoo.h"
 #include "platform/fd.h"
 #include "platform/process.h"
@@ -144,7 +145,10 @@ TEST_F(SmolvmTest, PacksAnArchiveOrSaysThatNoMachineBoots) {
       zoo.spec.image, nullptr, CancelToken());
   ASSERT_TRUE(archived.ok()) << archived;
   const std::string libs = smolvm_.parent_path().string();
-  zoo.spec.program.path = smolvm_;
+  const auto program =
+      ProbeSmolvm(smolvm_, {}, std::chrono::seconds(60), CancelToken());
+  ASSERT_TRUE(program.ok()) << program.status();
+  zoo.spec.program = *program;
   zoo.spec.inherited.insert(
       zoo.spec.inherited.end(),
       {"HOME=" + zoo.dir().string(), "SMOLVM_LIB_DIR=" + libs,
@@ -158,7 +162,7 @@ TEST_F(SmolvmTest, PacksAnArchiveOrSaysThatNoMachineBoots) {
     return;
   }
   const auto checked =
-      CheckSmolvmSidecar(*made, "linux/amd64", nullptr, CancelToken());
+      CheckSmolvmSidecar(*made, "linux/amd64", *program, nullptr, {});
   ASSERT_TRUE(checked.ok()) << checked.status();
   EXPECT_EQ(checked->entry_count, 2);
 }

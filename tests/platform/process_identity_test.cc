@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,9 +11,9 @@
 #include <fstream>
 #include <future>
 #include <limits>
-#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -20,6 +21,9 @@
 
 namespace bottled {
 namespace {
+
+using ::testing::Each;
+using ProcessState = ProcessLook::State;
 
 // A child that says when it is ready and then does what `body` does; killed and
 // reaped at the end.
@@ -74,34 +78,42 @@ void JustLive(int ready) {
   WaitForEver();
 }
 
+void ExpectGone(pid_t pid, const char* why) {
+  const ProcessLook look = LookAtProcess(pid);
+  EXPECT_EQ(look.state, ProcessState::kGone) << pid << ": " << why;
+  EXPECT_EQ(look.identity, "");
+}
+
 TEST(ProcessIdentity, OfThisProcessStaysTheSame) {
-  const auto first = ProcessIdentity(::getpid());
-  ASSERT_TRUE(first.has_value());
-  EXPECT_NE(*first, "");
-  EXPECT_EQ(ProcessIdentity(::getpid()), first);
+  const ProcessLook first = LookAtProcess(::getpid());
+  ASSERT_EQ(first.state, ProcessState::kAlive);
+  EXPECT_NE(first.identity, "");
+  EXPECT_EQ(LookAtProcess(::getpid()).identity, first.identity);
 }
 
 TEST(ProcessIdentity, OfAChildStaysUntilItEnds) {
   TestChild child(JustLive);
   const pid_t pid = child.pid();
-  const auto alive = ProcessIdentity(pid);
-  ASSERT_TRUE(alive.has_value());
+  const ProcessLook alive = LookAtProcess(pid);
+  ASSERT_EQ(alive.state, ProcessState::kAlive);
   ASSERT_EQ(::kill(pid, SIGSTOP), 0);
-  EXPECT_EQ(ProcessIdentity(pid), alive) << "stopped";
+  const ProcessLook stopped = LookAtProcess(pid);
+  EXPECT_EQ(stopped.state, ProcessState::kAlive);
+  EXPECT_EQ(stopped.identity, alive.identity);
   ASSERT_EQ(::kill(pid, SIGKILL), 0);
   siginfo_t info = {};
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT),
             0);
-  EXPECT_EQ(ProcessIdentity(pid), std::nullopt) << "a zombie";
+  ExpectGone(pid, "a zombie");
   child.Reap();
-  EXPECT_EQ(ProcessIdentity(pid), std::nullopt);
+  ExpectGone(pid, "reaped");
 }
 
 TEST(ProcessIdentity, ThereIsNoneForWhatNeverWas) {
   for (const pid_t pid :
        {pid_t{0}, pid_t{-1}, pid_t{-::getpid()},
         std::numeric_limits<pid_t>::max(), std::numeric_limits<pid_t>::min()}) {
-    EXPECT_EQ(ProcessIdentity(pid), std::nullopt) << pid;
+    ExpectGone(pid, "never was");
   }
 }
 
@@ -114,14 +126,14 @@ TEST(ProcessIdentity, ThereIsNoneForAnotherUsersProcess) {
       SayReady(ready);
       WaitForEver();
     });
-    EXPECT_EQ(ProcessIdentity(child.pid()), std::nullopt);
+    ExpectGone(child.pid(), "of another user");
     return;
   }
   struct stat first = {};
   if (::stat("/proc/1", &first) != 0 || first.st_uid == ::geteuid()) {
     GTEST_SKIP() << "process 1 is not another user's";
   }
-  EXPECT_EQ(ProcessIdentity(1), std::nullopt);
+  ExpectGone(1, "of another user");
 }
 
 #ifdef __linux__
@@ -135,7 +147,7 @@ TEST(ProcessIdentity, ThereIsNoneForAThread) {
   });
   const pid_t thread_id = id.get_future().get();
   EXPECT_NE(thread_id, ::getpid());
-  EXPECT_EQ(ProcessIdentity(thread_id), std::nullopt);
+  ExpectGone(thread_id, "a thread");
   asked.set_value();
   thread.join();
 }
@@ -161,7 +173,39 @@ TEST(ProcessIdentity, OfAProcessOutlivesItsFirstThread) {
     // As pthread_exit(), without unwinding the test.
     ::syscall(SYS_exit, 0);
   });
-  EXPECT_TRUE(ProcessIdentity(child.pid()).has_value());
+  EXPECT_EQ(LookAtProcess(child.pid()).state, ProcessState::kAlive);
+}
+
+// What pids are while no descriptor is given out from `limit` on.
+std::vector<ProcessState> LookWithDescriptorsBelow(
+    rlim_t limit, const std::vector<pid_t>& pids) {
+  std::vector<ProcessState> states;
+  rlimit old = {};
+  EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const rlimit low = {limit, old.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  for (const pid_t pid : pids) {
+    states.push_back(LookAtProcess(pid).state);
+  }
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  return states;
+}
+
+TEST(ProcessIdentity, IsUnknownAndNotGoneWithoutDescriptors) {
+  const pid_t never = std::numeric_limits<pid_t>::max();
+  EXPECT_THAT(LookWithDescriptorsBelow(0, {::getpid(), never}),
+              Each(ProcessState::kUnknown));
+  // One is left: for the directory, but not for what is in it.
+  const int lowest = ::dup(STDERR_FILENO);
+  ASSERT_GE(lowest, 0);
+  ::close(lowest);
+  const auto one = static_cast<rlim_t>(lowest) + 1;
+  EXPECT_THAT(LookWithDescriptorsBelow(one, {::getpid()}),
+              Each(ProcessState::kUnknown));
+  EXPECT_THAT(LookWithDescriptorsBelow(one, {never}),
+              Each(ProcessState::kGone));
+  EXPECT_THAT(LookWithDescriptorsBelow(one + 1, {::getpid()}),
+              Each(ProcessState::kAlive));
 }
 
 #endif

@@ -52,8 +52,10 @@ class ArtifactLeases : public ::testing::Test {
     }
     return ids;
   }
-  std::vector<std::string> Delete(const Digest& digest, int64_t now_ms) {
-    auto holders = index().DeleteArtifactUnlessHeld(digest, "EVICTED", now_ms);
+  std::vector<std::string> Delete(const Digest& digest, int64_t now_ms,
+                                  const ArtifactRecord* judged = nullptr) {
+    auto holders =
+        index().DeleteArtifactUnlessHeld(digest, "EVICTED", now_ms, judged);
     EXPECT_TRUE(holders.ok()) << holders.status();
     return holders.ok() ? *std::move(holders) : std::vector<std::string>();
   }
@@ -145,9 +147,91 @@ TEST_F(ArtifactLeases, AreDroppedOnceTheyHaveExpired) {
   Add(Ttl("later", a, 101));
   Add(OfProcess("process", a));
   ASSERT_TRUE(index().DropExpiredLeases(100).ok());
-  EXPECT_THAT(LeaseIds(), ElementsAre("later", "now", "process"));
+  EXPECT_THAT(LeaseIds(), ElementsAre("later", "process"));
   ASSERT_TRUE(index().DropExpiredLeases(INT64_MAX).ok());
   EXPECT_THAT(LeaseIds(), ElementsAre("process"));
+}
+
+TEST_F(ArtifactLeases, AClockThatWasSetBackMakesNoneLonger) {
+  constexpr int64_t kEnd = 10 * kMaxLeaseMs;
+  constexpr int64_t kStart = kEnd - kMaxLeaseMs;
+  const Digest a = Put(1);
+  Add(Ttl("x", a, kEnd));
+  for (const int64_t now_ms : {kStart, kStart + 1, kEnd - 1}) {
+    EXPECT_THAT(Delete(a, now_ms), SizeIs(1)) << now_ms;
+    ASSERT_TRUE(index().DropExpiredLeases(now_ms).ok());
+    EXPECT_THAT(LeaseIds(), SizeIs(1)) << now_ms;
+  }
+  for (const int64_t now_ms : {int64_t{0}, kStart - 1, kEnd}) {
+    const Digest b = Put(2);
+    Add(Ttl("y", b, kEnd));
+    EXPECT_THAT(Delete(b, now_ms), IsEmpty()) << now_ms;
+  }
+  Add(OfProcess("p", a));
+  for (const int64_t now_ms : {int64_t{0}, kStart - 1, kEnd}) {
+    ASSERT_TRUE(index().DropExpiredLeases(now_ms).ok());
+    EXPECT_THAT(LeaseIds(), ElementsAre("p")) << now_ms;
+    Add(Ttl("x", a, kEnd));
+  }
+  // How far away it ends is beyond what an integer holds.
+  Add(Ttl("far", a, INT64_MAX));
+  ASSERT_TRUE(index().DropExpiredLeases(-1).ok());
+  EXPECT_THAT(LeaseIds(), ElementsAre("p"));
+}
+
+TEST_F(ArtifactLeases, ManyAreRemovedAtOnce) {
+  const Digest a = Put(1);
+  Add(Ttl("t", a, 100));
+  Add(OfProcess("p", a));
+  Add(OfProcess("q", a));
+  ASSERT_TRUE(index().RemoveLeases({}).ok());
+  EXPECT_THAT(LeaseIds(), SizeIs(3));
+  const std::vector<std::string> ids = {"p", "not there", "t", "p"};
+  ASSERT_TRUE(index().RemoveLeases(ids).ok());
+  EXPECT_THAT(LeaseIds(), ElementsAre("q"));
+}
+
+TEST_F(ArtifactLeases, OfAProcessAreFoundByAllThatTheyAre) {
+  const Digest a = Put(1);
+  const Digest b = Put(2);
+  ArtifactLease first = OfProcess("z", a, 10);
+  first.holder = "me";
+  ArtifactLease second = first;
+  second.id = "a";
+  second.created_ms = 20;
+  ArtifactLease timed = Ttl("t", a, 100);
+  timed.holder = "me";
+  Add(second);
+  Add(first);
+  Add(timed);
+  EXPECT_EQ(*index().FindPidLease(a, "me", 123, "boot/7"), first);
+  EXPECT_EQ(*index().FindPidLease(b, "me", 123, "boot/7"), std::nullopt);
+  EXPECT_EQ(*index().FindPidLease(a, "you", 123, "boot/7"), std::nullopt);
+  EXPECT_EQ(*index().FindPidLease(a, "me", 124, "boot/7"), std::nullopt);
+  EXPECT_EQ(*index().FindPidLease(a, "me", 123, "boot/8"), std::nullopt);
+  EXPECT_EQ(*index().FindPidLease(a, "me", 0, ""), std::nullopt) << "the timed";
+}
+
+TEST_F(ArtifactLeases, WhatWasUsedSinceItWasJudgedStays) {
+  const Digest a = Put(1);
+  const ArtifactRecord judged = index().FindByDigest(a)->value();
+  const int64_t later = judged.last_used_ms + 1'000'000;
+  ASSERT_TRUE(index().Touch(a, "", later).ok());
+  EXPECT_THAT(Delete(a, later, &judged), ElementsAre("used meanwhile"));
+  EXPECT_TRUE(There(a));
+  EXPECT_TRUE(index().FindByKey(KeyOf(1))->has_value());
+
+  ArtifactRecord again = index().FindByDigest(a)->value();
+  ArtifactRecord older = again;
+  --older.created_ms;
+  Pin({.artifact = a});
+  // Not beside a holder.
+  EXPECT_THAT(Delete(a, later, &older), ElementsAre("used meanwhile"));
+  EXPECT_THAT(Delete(a, later, &again), ElementsAre("pinned"));
+  EXPECT_TRUE(*index().RemovePin(a));
+  EXPECT_THAT(Delete(a, later, &again), IsEmpty());
+  EXPECT_FALSE(There(a));
+  EXPECT_THAT(Delete(a, later, &judged), IsEmpty()) << "gone already";
 }
 
 TEST_F(ArtifactLeases, APinHasOneNote) {
@@ -166,7 +250,7 @@ TEST_F(ArtifactLeases, EveryHolderIsNamed) {
   const Digest a = Put(1);
   const Digest other = Put(2);
   Pin({.artifact = other, .note = "not of this one"});
-  Add(Ttl("other", other, INT64_MAX));
+  Add(Ttl("other", other, 1'767'323'045'678));
   Add(Ttl("expired", a, 1'767'323'045'000));
   Add(Ttl("late", a, 1'767'323'045'678, 20));
   Add(OfProcess("early", a, 10));

@@ -276,6 +276,33 @@ TEST_F(ObjectsTest, RemoveUnlessHeldRemovesRowAndFileAndKeepsWhy) {
   }
 }
 
+TEST_F(ObjectsTest, RemoveUnlessHeldSparesWhatWasUsedSinceItWasJudged) {
+  const ArtifactRecord touched = env_.MustPublish(1);
+  const ArtifactRecord replaced = env_.MustPublish(2);
+  const ArtifactRecord idle = env_.MustPublish(3);
+  env_.clock().Advance(100'000);
+  ASSERT_TRUE(
+      env_.index().Touch(touched.digest, "", env_.clock().NowMs()).ok());
+  EXPECT_EQ(env_.MustPublish(2).digest, replaced.digest);
+  for (const ArtifactRecord& record : {touched, replaced}) {
+    const auto why_not = objects().RemoveUnlessHeld(record, "EVICTED", true);
+    ASSERT_TRUE(why_not.ok()) << why_not.status();
+    EXPECT_THAT(*why_not, ElementsAre("used meanwhile"));
+    EXPECT_TRUE(fs::exists(objects().Path(record)));
+  }
+  EXPECT_TRUE(Hit(1));
+  EXPECT_TRUE(Hit(2));
+  EXPECT_THAT(*objects().RemoveUnlessHeld(idle, "EVICTED", true), IsEmpty());
+  EXPECT_FALSE(fs::exists(objects().Path(idle)));
+  EXPECT_FALSE(Hit(3));
+  EXPECT_THAT(*objects().RemoveUnlessHeld(idle, "EVICTED", true), IsEmpty())
+      << "again";
+  // Who does not ask for it removes it all the same.
+  EXPECT_THAT(*objects().RemoveUnlessHeld(touched, "REMOVED"), IsEmpty());
+  EXPECT_FALSE(Hit(1));
+  EXPECT_EQ(Disagreement(env_), "");
+}
+
 TEST_F(ObjectsTest, ALeaseEndsByTheClockOfTheObjects) {
   const ArtifactRecord record = env_.MustPublish(1);
   ASSERT_TRUE(env_.index()

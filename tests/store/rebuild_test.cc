@@ -113,6 +113,19 @@ TEST_F(RebuildTest, ALostDatabaseIsRebuilt) {
   EXPECT_EQ(Disagreement(env_), "");
 }
 
+// A collection took everything for idle since it had been made.
+TEST_F(RebuildTest, WhatIsAdoptedWasUsedNow) {
+  const ArtifactRecord record = env_.MustPublish(1);
+  env_.Stop();
+  env_.clock().Advance(1'000'000);
+  fs::remove(places().database());
+  ASSERT_TRUE(env_.Start().ok());
+  const auto adopted = env_.index().FindByDigest(record.digest);
+  ASSERT_TRUE(adopted.ok() && adopted->has_value());
+  EXPECT_EQ((*adopted)->created_ms, record.created_ms);
+  EXPECT_EQ((*adopted)->last_used_ms, env_.clock().NowMs());
+}
+
 TEST_F(RebuildTest, ALostCacheIsNoReasonNotToStart) {
   env_.MustPublish(1);
   env_.Stop();

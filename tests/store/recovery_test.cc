@@ -221,12 +221,14 @@ TEST_F(RecoveryTest, AnotherDeviceNumberIsNoChange) {
 TEST_F(RecoveryTest, AGoodFileWithoutARowIsAdopted) {
   const ArtifactRecord record = env_.MustPublish(1);
   ForgetRow(record);
+  env_.clock().Advance(1000);
   env_.Restart();
   EXPECT_EQ(report().adopted, 1);
   const auto found = env_.objects().Lookup(KeyOf(1));
   ASSERT_TRUE(found.ok() && found->has_value());
   EXPECT_EQ((*found)->references, record.references);
   EXPECT_EQ((*found)->created_ms, record.created_ms);
+  EXPECT_EQ((*found)->last_used_ms, env_.clock().NowMs());
   EXPECT_EQ(Disagreement(env_), "");
 }
 
