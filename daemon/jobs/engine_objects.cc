@@ -19,7 +19,7 @@ bool IsAway(const absl::Status& status) {
          HasReason(status, "ENGINE_PERMISSION_DENIED");
 }
 
-std::string Name(const EngineObject& object) {
+std::string NameOf(const EngineObject& object) {
   return (object.kind == EngineObjectKind::kTag ? "the tag "
                                                 : "the container ") +
          object.name;
@@ -41,7 +41,7 @@ EngineObjects::Held::~Held() {
     status = owner_.index_.ForgetEngineObject(object_);
   }
   if (!status.ok()) {
-    Log("jobs")->warn("cannot remove {}: {}", Name(object_),
+    Log("jobs")->warn("cannot remove {}: {}", NameOf(object_),
                       std::string(status.message()));
   }
   MutexLock lock(owner_.mu_);
@@ -104,7 +104,7 @@ absl::Status EngineObjects::Reap(const CancelToken& cancel) {
         // Its other objects would only wait as long again.
         silent.insert(object.host);
       }
-      Log("jobs")->info("cannot remove {} yet: {}", Name(object),
+      Log("jobs")->info("cannot remove {} yet: {}", NameOf(object),
                         std::string(removed.status().message()));
       if (!away && old) {
         RETURN_IF_ERROR(index_.ForgetEngineObject(object));
@@ -112,7 +112,7 @@ absl::Status EngineObjects::Reap(const CancelToken& cancel) {
       continue;
     }
     if (*removed) {
-      Log("jobs")->info("removed {}, which was left over", Name(object));
+      Log("jobs")->info("removed {}, which was left over", NameOf(object));
     }
     if (*removed || old) {
       RETURN_IF_ERROR(index_.ForgetEngineObject(object));

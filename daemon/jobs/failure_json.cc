@@ -16,7 +16,7 @@ std::string Text(const json& object, const char* member) {
 }
 
 // What recovery writes has a reason, but no code.
-absl::StatusCode Code(const json& object) {
+absl::StatusCode CodeOf(const json& object) {
   const auto it = object.find("code");
   if (it == object.end() || !it->is_number_integer()) {
     return absl::StatusCode::kAborted;
@@ -61,7 +61,7 @@ absl::Status DecodeFailure(std::string_view text) {
       }
     }
   }
-  return WithDetail(absl::Status(Code(object), Text(object, "message")),
+  return WithDetail(absl::Status(CodeOf(object), Text(object, "message")),
                     detail);
 }
 

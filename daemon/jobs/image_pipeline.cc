@@ -10,7 +10,7 @@
 namespace bottled {
 namespace {
 
-constexpr size_t kNameBytes = 8;
+constexpr size_t kExportNameBytes = 8;
 
 // A stream, and the container that it comes from, which goes with it.
 class ExportStream final : public ByteSource {
@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenExport(
     EngineObjects& objects, EngineClient& engine, const EngineImage& image,
     const CancelToken& cancel) {
   ContainerSpec spec;
-  spec.name = "bottled-export-" + RandomHex(kNameBytes);
+  spec.name = "bottled-export-" + RandomHex(kExportNameBytes);
   spec.image = image.id.ToString();
   // It is never started, but an image without a command is refused.
   spec.command = {"none"};

@@ -25,7 +25,7 @@ constexpr int kAttempts = 3;
 // An engine that is restarted needs a moment.
 constexpr std::chrono::seconds kPause(2);
 // A registry in use answers in a few milliseconds.
-constexpr std::chrono::seconds kAliveLimit(2);
+constexpr std::chrono::seconds kRegistryLives(2);
 // Of this job alone.
 constexpr size_t kRepositoryBytes = 16;
 constexpr const char* kTag = "1";
@@ -153,10 +153,10 @@ absl::StatusOr<PackedSidecar> PushPipeline::Pack() {
   if (!sidecar.ok()) {
     // One that is full, or gone while smolvm pulled, serves nobody either.
     (*registry)->Spoil();
-    again_ =
-        MayPass(sidecar.status()) ||
-        !WaitForRegistry((*registry)->route().pull_address, kAliveLimit, token_)
-             .ok();
+    again_ = MayPass(sidecar.status()) ||
+             !WaitForRegistry((*registry)->route().pull_address, kRegistryLives,
+                              token_)
+                  .ok();
   }
   return sidecar;
 }

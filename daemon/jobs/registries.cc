@@ -28,9 +28,9 @@ constexpr const char* kHosts[] = {"127.0.0.1", "localhost",
 // A registry in use answers in a few milliseconds.
 constexpr milliseconds kAliveLimit(2'000);
 // How often a waiting thread looks at its token.
-constexpr milliseconds kTick(100);
+constexpr milliseconds kStartTick(100);
 // How often idle ones are looked for.
-constexpr milliseconds kLook(1'000);
+constexpr milliseconds kIdleLook(1'000);
 constexpr milliseconds kShortest(50);
 constexpr int kSpoiledTries = 3;
 constexpr size_t kNameBytes = 8;
@@ -139,7 +139,7 @@ absl::StatusOr<std::unique_ptr<Registries::Use>> Registries::Acquire(
     {
       MutexLock lock(mu_);
       while (entry->state == Entry::State::kStarting && !cancel.Cancelled()) {
-        changed_.WaitFor(mu_, kTick);
+        changed_.WaitFor(mu_, kStartTick);
       }
       state = entry->failure;
     }
@@ -304,7 +304,8 @@ void Registries::RunReaper() {
         if (entries_.empty()) {
           changed_.Wait(mu_);
         } else {
-          changed_.WaitFor(mu_, std::clamp(options_.grace, kShortest, kLook));
+          changed_.WaitFor(mu_,
+                           std::clamp(options_.grace, kShortest, kIdleLook));
         }
       }
     }

@@ -19,7 +19,7 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinClientPingMs = 10'000;
 constexpr int kMaxStreams = 1024;
 constexpr int kMaxMetadataBytes = 16 * 1024;
-constexpr int kMaxMessageBytes = 4 << 20;
+constexpr int kMaxReceivedBytes = 4 << 20;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   builder.RegisterService(&service);
   std::unique_ptr<grpc::Server> grpc_server = builder.BuildAndStart();
   if (grpc_server == nullptr) {
