@@ -52,9 +52,9 @@ enum class LeaseKind {
   kPid,  // as long as a process lives
 };
 
-// A kTtl lease that ends later than this from now is from before a clock was set
-// back, and does not count. None is given for more than 24 hours: the rest is
-// for clocks that are corrected.
+// A kTtl lease that ends later than this from now is from before a clock was
+// set back, and does not count. None is given for more than 24 hours: the rest
+// is for clocks that are corrected.
 inline constexpr int64_t kMaxLeaseMs = int64_t{25} * 60 * 60 * 1000;
 
 // A holder's claim that keeps an artifact from being removed.
