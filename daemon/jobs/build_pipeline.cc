@@ -33,8 +33,11 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
                               }};
   // buildx would boot a builder of its own beside podman, from an image that it
   // pulls.
-  RETURN_IF_ERROR(RunBuild(build, engine->endpoint(), !info.podman, tag->name(),
-                           sink, deps.supervisor, token));
+  const absl::Status built =
+      RunBuild(build, engine->endpoint(), !info.podman, tag->name(), sink,
+               deps.supervisor, token);
+  tag->Answered(built);
+  RETURN_IF_ERROR(built);
 
   events.StartStage(Stage::kIdentify);
   const Platform platform = HostPlatform();

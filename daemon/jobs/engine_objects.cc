@@ -1,5 +1,7 @@
 #include "jobs/engine_objects.h"
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -11,6 +13,9 @@ namespace bottled {
 namespace {
 
 constexpr int64_t kLookForMs = int64_t{24} * 3600 * 1000;
+// Seen: a tag came into being 100 ms after its call had been cancelled.
+constexpr int kLateTries = 5;
+constexpr std::chrono::milliseconds kLatePause(300);
 
 // It does not answer, as opposed to a refusal.
 bool IsAway(const absl::Status& status) {
@@ -33,11 +38,15 @@ EngineObjects::Key EngineObjects::KeyOf(const EngineObject& object) {
 
 EngineObjects::Held::~Held() {
   // Also after a cancel, so not with a job's token.
-  const absl::StatusOr<bool> removed = owner_.Remove(object_, CancelToken());
+  absl::StatusOr<bool> removed = owner_.Remove(object_, CancelToken());
+  for (int tries = 0;
+       removed.ok() && !*removed && !answered_ && tries < kLateTries; ++tries) {
+    std::this_thread::sleep_for(kLatePause);
+    removed = owner_.Remove(object_, CancelToken());
+  }
   absl::Status status = removed.status();
-  // What is not there may still come: a call that was cancelled may be carried
-  // out all the same. Reap() looks for it again.
-  if (removed.ok() && *removed) {
+  // What may still come is looked for by Reap().
+  if (removed.ok() && (*removed || answered_)) {
     status = owner_.index_.ForgetEngineObject(object_);
   }
   if (!status.ok()) {
@@ -46,6 +55,11 @@ EngineObjects::Held::~Held() {
   }
   MutexLock lock(owner_.mu_);
   owner_.held_.erase(KeyOf(object_));
+}
+
+void EngineObjects::Held::Answered(const absl::Status& status) {
+  answered_ = !absl::IsCancelled(status) && !absl::IsDeadlineExceeded(status) &&
+              !absl::IsUnavailable(status);
 }
 
 absl::StatusOr<std::unique_ptr<EngineObjects::Held>> EngineObjects::Hold(

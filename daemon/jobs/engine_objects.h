@@ -35,13 +35,18 @@ class EngineObjects {
   // An object that may exist as long as this does.
   class Held {
    public:
-    // Removes it from the engine. When that fails it is logged; then, and when
-    // it is not there, Reap() tries again. Blocks for one engine call.
+    // Removes it from the engine. When that fails it is logged, and Reap()
+    // tries again. Blocks for one engine call, or, when the call that makes it
+    // was not answered, for some more: it may be carried out a moment later.
     ~Held();
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
 
     const std::string& name() const { return object_.name; }
+
+    // How the call that makes it ended. After an answer, whatever it was, what
+    // is not there will not come. Not thread-safe.
+    void Answered(const absl::Status& status);
 
    private:
     friend class EngineObjects;
@@ -50,6 +55,7 @@ class EngineObjects {
 
     EngineObjects& owner_;
     const EngineObject object_;
+    bool answered_ = false;
   };
 
   // To be called before it is made. `name` must be ours alone. Errors of the

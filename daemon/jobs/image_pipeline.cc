@@ -46,9 +46,12 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenExport(
   ASSIGN_OR_RETURN(
       std::unique_ptr<EngineObjects::Held> container,
       objects.Hold(engine.endpoint(), EngineObjectKind::kContainer, spec.name));
-  ASSIGN_OR_RETURN(const std::string id, CreateContainer(engine, spec, cancel));
+  const absl::StatusOr<std::string> created =
+      CreateContainer(engine, spec, cancel);
+  container->Answered(created.status());
+  RETURN_IF_ERROR(created.status());
   ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> stream,
-                   ExportContainer(engine, id, cancel));
+                   ExportContainer(engine, *created, cancel));
   return std::make_unique<ExportStream>(std::move(container),
                                         std::move(stream));
 }

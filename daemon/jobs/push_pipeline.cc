@@ -187,7 +187,9 @@ absl::StatusOr<RegistryManifest> PushPipeline::Push(
       const std::unique_ptr<EngineObjects::Held> tag,
       side_.objects.Hold(engine_->endpoint(), EngineObjectKind::kTag,
                          fmt::format("{}:{}", name, kTag)));
-  RETURN_IF_ERROR(TagImage(*engine_, image_.id, name, kTag, token_));
+  const absl::Status tagged = TagImage(*engine_, image_.id, name, kTag, token_);
+  tag->Answered(tagged);
+  RETURN_IF_ERROR(tagged);
   ProgressMeter meter(job_.events(), deps_.clock,
                       {.stage = Stage::kPush,
                        .current = 0,

@@ -216,8 +216,11 @@ absl::Status Registries::Launch(EngineClient& engine, Entry& entry, int port,
   ASSIGN_OR_RETURN(entry.container,
                    objects_.Hold(engine.endpoint(),
                                  EngineObjectKind::kContainer, spec.name));
-  ASSIGN_OR_RETURN(const std::string id, CreateContainer(engine, spec, cancel));
-  return StartContainer(engine, id, cancel);
+  const absl::StatusOr<std::string> created =
+      CreateContainer(engine, spec, cancel);
+  entry.container->Answered(created.status());
+  RETURN_IF_ERROR(created.status());
+  return StartContainer(engine, *created, cancel);
 }
 
 absl::StatusOr<RegistryProbe> Registries::Probe(

@@ -2,6 +2,7 @@
 
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "base/error.h"
 #include "fakes/fake_engine.h"
@@ -109,11 +110,31 @@ TEST_F(EngineObjectsTest, AContainerGoesWithItsHolderToo) {
 // A call that was cancelled may be carried out all the same, a moment later.
 TEST_F(EngineObjectsTest, WhatIsNotThereYetIsLookedForAgain) {
   Hold("a:1");
-  EXPECT_EQ(engine_.CountRequests(Path("a:1")), 1);
+  EXPECT_EQ(engine_.CountRequests(Path("a:1")), 6);
   EXPECT_THAT(Rows(), SizeIs(1));
   SetTags({"a:1"});
   ASSERT_TRUE(Reap().ok());
   EXPECT_THAT(Tags(), IsEmpty());
+  EXPECT_THAT(Rows(), IsEmpty());
+}
+
+TEST_F(EngineObjectsTest, WhatComesAMomentLaterIsRemoved) {
+  std::thread late([this] {
+    engine_.WaitForRequest(Path("a:1"), std::chrono::seconds(60));
+    SetTags({"a:1"});
+  });
+  {
+    const auto held = Hold("a:1");
+    held->Answered(absl::CancelledError());
+  }
+  late.join();
+  EXPECT_THAT(Tags(), IsEmpty());
+  EXPECT_THAT(Rows(), IsEmpty());
+}
+
+TEST_F(EngineObjectsTest, AfterAnAnswerNothingComes) {
+  Hold("a:1")->Answered(absl::NotFoundError("no such image"));
+  EXPECT_EQ(engine_.CountRequests(Path("a:1")), 1);
   EXPECT_THAT(Rows(), IsEmpty());
 }
 
