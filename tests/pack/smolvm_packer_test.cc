@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -263,6 +264,10 @@ TEST(SmolvmPackerTest, CanBeCancelled) {
   CancelSource cancel;
   Zoo zoo("trap '' TERM\nsetsid sleep 600 &\necho ready\nsleep 600; sleep 600");
   zoo.on_line = [&](const std::string&) {
+    // While it becomes another program a process shows no environment.
+    for (int i = 0; i < 500 && zoo.Survivors().empty(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     EXPECT_THAT(zoo.Survivors(), Not(IsEmpty()));
     cancel.Cancel();
   };
