@@ -1,6 +1,7 @@
 #include "platform/file.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -137,6 +138,9 @@ TEST(WriteAll, WritesThroughAPipeInPieces) {
 TEST(WriteAll, ReportsAFullDisk) {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   if (!full.valid()) {
+    if (::getenv("CI") != nullptr) {
+      FAIL() << "this system has no /dev/full";
+    }
     GTEST_SKIP() << "this system has no /dev/full";
   }
   EXPECT_TRUE(HasReason(WriteAll(full.get(), "x"), "NO_SPACE"));
