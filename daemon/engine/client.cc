@@ -1,6 +1,5 @@
 #include "engine/client.h"
 
-#include <poll.h>
 #include <sys/utsname.h>
 
 #include <utility>
@@ -34,13 +33,6 @@ bool SpeaksOfPlatform(std::string text, const std::string& reference) {
     text.erase(at, reference.size());
   }
   return text.find("platform") != std::string::npos;
-}
-
-// Sleeps; false when cancelled meanwhile.
-bool Sleep(milliseconds time, const CancelToken& cancel) {
-  pollfd wait = {cancel.fd(), POLLIN, 0};
-  ::poll(&wait, 1, static_cast<int>(time.count()));
-  return !cancel.Cancelled();
 }
 
 }  // namespace
@@ -134,14 +126,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> EngineClient::SaveImage(
         EngineReply answer,
         Get(target, kSaveBlockBytes, options_.first_byte_timeout, cancel));
     if (answer.ok()) {
-      if (!answer.head.Framed()) {
-        // Its end could not be told from a broken connection.
-        return EngineError(endpoint_, 200,
-                           "it sends a stream without a length or chunks");
-      }
-      return std::make_unique<SaveStream>(std::move(answer.exchange),
-                                          options_.first_byte_timeout,
-                                          options_.stall_timeout, cancel);
+      return StreamReply(std::move(answer), cancel);
     }
     const bool store_away =
         answer.head.status >= 500 &&
@@ -150,9 +135,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> EngineClient::SaveImage(
     if (!store_away || last) {
       return SaveFailure(answer, id, platform, cancel);
     }
-    if (!Sleep(options_.unavailable_retry_delay, cancel)) {
-      return CancelledError();
-    }
+    RETURN_IF_ERROR(SleepFor(options_.unavailable_retry_delay, cancel));
   }
 }
 

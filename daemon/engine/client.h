@@ -105,6 +105,12 @@ class EngineClient {
   absl::StatusOr<std::string> ReadReply(EngineReply& reply,
                                         const CancelToken& cancel);
 
+  // The body of a reply that is ok() as a stream, whose end is clean only when
+  // HTTP's was; any other is ENGINE_ERROR, and so is one without a length or
+  // chunks. From the stream: ENGINE_STREAM_BROKEN, ENGINE_STALLED, CANCELLED.
+  absl::StatusOr<std::unique_ptr<ByteSource>> StreamReply(
+      EngineReply reply, const CancelToken& cancel);
+
   // Negotiates with `GET /_ping` and remembers the result until a connection
   // fails or a version is refused. The version is the lower of ours (1.49) and
   // the engine's; engines whose minimum is higher are met there. Reasons

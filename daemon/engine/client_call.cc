@@ -9,6 +9,7 @@
 #include "engine/client.h"
 #include "engine/error_text.h"
 #include "engine/errors.h"
+#include "engine/save_stream.h"
 #include "fmt/format.h"
 
 namespace bottled {
@@ -181,6 +182,21 @@ absl::StatusOr<EngineReply> EngineClient::Call(const EngineRequest& request,
              request.head_timeout.count() > 0 ? request.head_timeout
                                               : options_.unary_timeout,
              cancel);
+}
+
+absl::StatusOr<std::unique_ptr<ByteSource>> EngineClient::StreamReply(
+    EngineReply reply, const CancelToken& cancel) {
+  if (!reply.ok()) {
+    return EngineError(endpoint_, reply.head.status, reply.error_text);
+  }
+  if (!reply.head.Framed()) {
+    // Its end could not be told from a broken connection.
+    return EngineError(endpoint_, reply.head.status,
+                       "it sends a stream without a length or chunks");
+  }
+  return std::make_unique<SaveStream>(std::move(reply.exchange),
+                                      options_.first_byte_timeout,
+                                      options_.stall_timeout, cancel);
 }
 
 absl::StatusOr<std::string> EngineClient::ReadReply(EngineReply& reply,

@@ -195,17 +195,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> ExportContainer(
   request.head_timeout = engine.options().first_byte_timeout;
   request.block_bytes = kSaveBlockBytes;
   ASSIGN_OR_RETURN(EngineReply reply, engine.Call(request, cancel));
-  if (!reply.ok()) {
-    return Unexpected(engine, reply);
-  }
-  if (!reply.head.Framed()) {
-    // Its end could not be told from a broken connection.
-    return EngineError(engine.endpoint(), reply.head.status,
-                       "it sends a stream without a length or chunks");
-  }
-  return std::make_unique<SaveStream>(std::move(reply.exchange),
-                                      engine.options().first_byte_timeout,
-                                      engine.options().stall_timeout, cancel);
+  return engine.StreamReply(std::move(reply), cancel);
 }
 
 }  // namespace bottled

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "engine/curl_handle.h"
@@ -148,9 +149,7 @@ class CurlExchange final : public HttpExchange {
       return;
     }
     std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    absl::AsciiStrToLower(&name);
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ') || value.starts_with('\t')) {
       value.remove_prefix(1);

@@ -1,13 +1,12 @@
 #include "engine/registry.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -99,16 +98,9 @@ std::string RegistryErrorText(const std::string& body) {
   return EngineErrorText(body);
 }
 
-std::string LowerCase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
-
 // Texts that a registry gave, which the engine passes on.
 bool IsRegistrysRefusal(const std::string& text) {
-  const std::string lower = LowerCase(text);
+  const std::string lower = absl::AsciiStrToLower(text);
   for (const char* words :
        {"manifest unknown", "manifest_unknown", "name unknown", "name_unknown",
         "repository name not known to registry"}) {
@@ -120,14 +112,9 @@ bool IsRegistrysRefusal(const std::string& text) {
 }
 
 bool IsMissingRoute(const EngineReply& reply) {
-  const std::string text = LowerCase(reply.error_text);
+  const std::string text = absl::AsciiStrToLower(reply.error_text);
   return reply.head.status == 404 &&
          (text == "not found" || text == "page not found");
-}
-
-void Pause(milliseconds time, const CancelToken& cancel) {
-  pollfd wait = {cancel.fd(), POLLIN, 0};
-  ::poll(&wait, 1, static_cast<int>(time.count()));
 }
 
 // Asks `target` of a registry; returns with the head read.
@@ -271,8 +258,7 @@ absl::Status WaitForRegistry(const std::string& address, milliseconds limit,
         (!answer.ok() && HasReason(answer.status(), "BAD_ENGINE_ADDRESS"))) {
       return RegistryUnreachable(address, words);
     }
-    Pause(std::min(pause, left), cancel);
-    RETURN_IF_ERROR(cancel.Check());
+    RETURN_IF_ERROR(SleepFor(std::min(pause, left), cancel));
     pause = std::min(2 * pause, kLongestPause);
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "absl/strings/ascii.h"
 #include "base/status_macros.h"
 #include "image/errors.h"
 
@@ -166,9 +167,7 @@ absl::StatusOr<Reference> ParseReference(std::string_view text) {
     reference.path = std::string(name);
   } else {
     std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    absl::AsciiStrToLower(&lower);
     return BadReference(text, IsPath(lower) ? "a name must be lower-case"
                                             : "its name is malformed");
   }

@@ -17,27 +17,12 @@
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "jobs/cache_hit.h"
-#include "store/holders.h"
 
 namespace bottled {
 namespace {
 
 // How often a waiting collection looks at its token.
 constexpr std::chrono::milliseconds kLookAtCancel(100);
-
-absl::StatusOr<std::map<Digest, std::vector<std::string>>> AllHolders(
-    Index& index, Leases& leases) {
-  std::map<Digest, std::vector<std::string>> holders;
-  ASSIGN_OR_RETURN(const std::vector<ArtifactPin> pins, index.ListPins());
-  for (const ArtifactPin& pin : pins) {
-    holders[pin.artifact].push_back(HolderSentence(pin));
-  }
-  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> counting, leases.List());
-  for (const ArtifactLease& lease : counting) {
-    holders[lease.artifact].push_back(HolderSentence(lease));
-  }
-  return holders;
-}
 
 // A file that is not there, or no file, has no other names that matter.
 bool HasOtherNames(const std::filesystem::path& path) {
@@ -105,7 +90,7 @@ absl::StatusOr<std::vector<CacheEntry>> Collector::Look() {
   // Before the holders: what is made after this look is not judged.
   ASSIGN_OR_RETURN(std::vector<ArtifactRecord> records,
                    deps_.index.ListArtifacts(0));
-  ASSIGN_OR_RETURN(const auto holders, AllHolders(deps_.index, deps_.leases));
+  ASSIGN_OR_RETURN(const auto holders, deps_.leases.Holders());
   std::vector<CacheEntry> entries;
   entries.reserve(records.size());
   for (ArtifactRecord& record : records) {

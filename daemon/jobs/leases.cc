@@ -12,6 +12,7 @@
 #include "fmt/format.h"
 #include "jobs/errors.h"
 #include "platform/process_identity.h"
+#include "store/holders.h"
 
 namespace bottled {
 namespace {
@@ -39,7 +40,7 @@ bool HasEnded(const ArtifactLease& lease, int64_t now_ms) {
   if (lease.kind == LeaseKind::kTtl) {
     // One from the future, after the clock was set back, holds nothing either.
     return lease.expires_ms <= now_ms ||
-           lease.expires_ms - now_ms > kMaxLeaseMs;
+           lease.expires_ms - kMaxLeaseMs > now_ms;
   }
   const ProcessLook look = LookAt(lease.pid);
   // What cannot be told now may well be alive.
@@ -48,26 +49,34 @@ bool HasEnded(const ArtifactLease& lease, int64_t now_ms) {
           look.identity != lease.identity);
 }
 
-}  // namespace
-
-absl::Status Leases::Check(const LeaseSpec& spec) {
+// The identity of the process that is to hold, empty for a kTtl lease;
+// BAD_LEASE when there can be no such lease.
+absl::StatusOr<std::string> CheckedIdentity(const LeaseSpec& spec) {
   if (spec.holder.empty() || spec.holder.size() > kMaxHolderBytes) {
     return BadLease(fmt::format("A lease needs a holder of at most {} bytes",
                                 kMaxHolderBytes));
   }
   if (spec.kind == LeaseKind::kTtl) {
-    return CheckTtl(spec.ttl);
+    RETURN_IF_ERROR(CheckTtl(spec.ttl));
+    return "";
   }
-  return LookAt(spec.pid).state == ProcessLook::State::kAlive
-             ? absl::OkStatus()
-             : BadLease(fmt::format("This user runs no process {}, which is to "
-                                    "hold a lease",
-                                    spec.pid));
+  ProcessLook look = LookAt(spec.pid);
+  if (look.state != ProcessLook::State::kAlive) {
+    return BadLease(fmt::format(
+        "This user runs no process {}, which is to hold a lease", spec.pid));
+  }
+  return std::move(look.identity);
+}
+
+}  // namespace
+
+absl::Status Leases::Check(const LeaseSpec& spec) {
+  return CheckedIdentity(spec).status();
 }
 
 absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
                                               const LeaseSpec& spec) {
-  RETURN_IF_ERROR(Check(spec));
+  ASSIGN_OR_RETURN(std::string identity, CheckedIdentity(spec));
   ArtifactLease lease{.id = RandomHex(kLeaseIdBytes),
                       .artifact = artifact,
                       .kind = spec.kind,
@@ -75,7 +84,7 @@ absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
                       .created_ms = clock_.NowMs()};
   if (spec.kind == LeaseKind::kPid) {
     lease.pid = spec.pid;
-    lease.identity = LookAt(spec.pid).identity;
+    lease.identity = std::move(identity);
     // Whoever asks again and again has one lease, not ten thousand.
     ASSIGN_OR_RETURN(
         std::optional<ArtifactLease> same,
@@ -133,6 +142,19 @@ absl::StatusOr<std::vector<ArtifactLease>> Leases::List() {
     return HasEnded(lease, now_ms);
   });
   return leases;
+}
+
+absl::StatusOr<std::map<Digest, std::vector<std::string>>> Leases::Holders() {
+  std::map<Digest, std::vector<std::string>> holders;
+  ASSIGN_OR_RETURN(const std::vector<ArtifactPin> pins, index_.ListPins());
+  for (const ArtifactPin& pin : pins) {
+    holders[pin.artifact].push_back(HolderSentence(pin));
+  }
+  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> counting, List());
+  for (const ArtifactLease& lease : counting) {
+    holders[lease.artifact].push_back(HolderSentence(lease));
+  }
+  return holders;
 }
 
 absl::Status Leases::Sweep() {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ class Leases {
 
   // Those that count now: neither expired nor of a process that has ended.
   absl::StatusOr<std::vector<ArtifactLease>> List();
+  // Who keeps which artifact now, in the words of store/holders.h: its pin,
+  // then the leases that count.
+  absl::StatusOr<std::map<Digest, std::vector<std::string>>> Holders();
   // Forgets those that do not count any more.
   absl::Status Sweep();
 

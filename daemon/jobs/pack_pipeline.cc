@@ -62,6 +62,7 @@ class Pipeline {
   absl::Status ReadOnce();
   absl::StatusOr<MaybeArtifact> ReadExported();
   absl::Status StartReading();
+  ProgressMeter ReadMeter(bool size_is_exact);
   absl::Status Identify();
   absl::StatusOr<PackedSidecar> Pack();
   absl::StatusOr<PackedSidecar> PackNatively();
@@ -101,10 +102,7 @@ absl::StatusOr<ArtifactRecord> Pipeline::Run() {
     packer_.reset();
     deps_.objects.RemoveStage(job_.id());
   };
-  job_.events().AddLine(
-      fmt::format("packer {}: {}", PackerWord(input_.packer.kind),
-                  input_.packer.reason),
-      /*warning=*/false);
+  NotePacker(job_, input_.packer);
   ASSIGN_OR_RETURN(stage_dir_, deps_.objects.MakeStage(job_.id()));
   ASSIGN_OR_RETURN(MaybeArtifact exported, Read());
   if (exported.has_value()) {
@@ -182,6 +180,16 @@ absl::Status Pipeline::StartReading() {
   return absl::OkStatus();
 }
 
+ProgressMeter Pipeline::ReadMeter(bool size_is_exact) {
+  return {job_.events(),
+          deps_.clock,
+          {.stage = Stage::kRead,
+           .current = 0,
+           .total = input_.size_estimate,
+           .unit = Unit::kBytes,
+           .total_is_estimate = !size_is_exact}};
+}
+
 absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::ReadExported() {
   const ExportSource& resort = *input_.last_resort;
   exported_ = true;
@@ -197,12 +205,7 @@ absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::ReadExported() {
   RETURN_IF_ERROR(StartReading());
   ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
                    resort.open(token_));
-  ProgressMeter meter(job_.events(), deps_.clock,
-                      {.stage = Stage::kRead,
-                       .current = 0,
-                       .total = input_.size_estimate,
-                       .unit = Unit::kBytes,
-                       .total_is_estimate = true});
+  ProgressMeter meter = ReadMeter(/*size_is_exact=*/false);
   ASSIGN_OR_RETURN(
       image_,
       ReadExport(
@@ -216,12 +219,7 @@ absl::Status Pipeline::ReadOnce() {
   RETURN_IF_ERROR(StartReading());
   ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> source,
                    input_.open(token_));
-  ProgressMeter meter(job_.events(), deps_.clock,
-                      {.stage = Stage::kRead,
-                       .current = 0,
-                       .total = input_.size_estimate,
-                       .unit = Unit::kBytes,
-                       .total_is_estimate = !input_.size_is_exact});
+  ProgressMeter meter = ReadMeter(input_.size_is_exact);
   ASSIGN_OR_RETURN(image_,
                    ReadArchive(
                        *source, input_.archive, packer_->layers(),
@@ -332,6 +330,12 @@ absl::StatusOr<std::unique_ptr<KeyClaims::Claim>> ClaimKey(
                              /*warning=*/false);
       },
       job.token());
+}
+
+void NotePacker(Job& job, const Packer& packer) {
+  job.events().AddLine(
+      fmt::format("packer {}: {}", PackerWord(packer.kind), packer.reason),
+      /*warning=*/false);
 }
 
 void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key) {

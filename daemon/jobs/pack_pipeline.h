@@ -96,6 +96,9 @@ struct PipelineDeps {
 absl::StatusOr<std::unique_ptr<KeyClaims::Claim>> ClaimKey(
     const PipelineDeps& deps, Job& job, const Digest& key);
 
+// Says in the job's events which packer it has, and why.
+void NotePacker(Job& job, const Packer& packer);
+
 // Tells the job and the index which content it makes, once that is known. The
 // index refuses when another job makes the same right now, which is only
 // logged: both give the same bytes, and publication copes with that.

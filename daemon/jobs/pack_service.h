@@ -131,8 +131,6 @@ class PackService {
   // Also reason ARTIFACT_HELD, unless `force`.
   absl::StatusOr<ArtifactRecord> RemoveArtifact(const std::string& digest,
                                                 bool force = false);
-  // A sentence for each pin and lease that counts.
-  absl::StatusOr<std::vector<std::string>> Holders(const Digest& artifact);
 
   struct Verified {
     ArtifactRecord record;

@@ -9,7 +9,6 @@
 #include "jobs/errors.h"
 #include "jobs/pack_service.h"
 #include "store/errors.h"
-#include "store/holders.h"
 
 namespace bottled {
 namespace {
@@ -82,25 +81,6 @@ absl::StatusOr<ArtifactRecord> PackService::RemoveArtifact(
     return ArtifactHeld(record.digest, holders);
   }
   return record;
-}
-
-absl::StatusOr<std::vector<std::string>> PackService::Holders(
-    const Digest& artifact) {
-  std::vector<std::string> holders;
-  ASSIGN_OR_RETURN(const std::vector<ArtifactPin> pins, deps_.index.ListPins());
-  for (const ArtifactPin& pin : pins) {
-    if (pin.artifact == artifact) {
-      holders.push_back(HolderSentence(pin));
-    }
-  }
-  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> leases,
-                   deps_.leases.List());
-  for (const ArtifactLease& lease : leases) {
-    if (lease.artifact == artifact) {
-      holders.push_back(HolderSentence(lease));
-    }
-  }
-  return holders;
 }
 
 absl::Status PackService::VerifyBytes(int fd, VerifyDepth depth,

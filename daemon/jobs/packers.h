@@ -60,8 +60,6 @@ class Packers {
   absl::StatusOr<Packer> Choose(PackerKind wanted, const std::string& path,
                                 const CancelToken& cancel);
 
-  const std::string& search_path() const { return options_.search_path; }
-
  private:
   SmolvmPrograms& smolvm_;
   const Options options_;

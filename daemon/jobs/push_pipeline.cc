@@ -95,8 +95,7 @@ absl::StatusOr<ArtifactRecord> PushPipeline::Run() {
     deps_.objects.RemoveStage(job_.id());
   };
   EventLog& events = job_.events();
-  events.AddLine(fmt::format("packer push: {}", input_.packer.reason),
-                 /*warning=*/false);
+  NotePacker(job_, input_.packer);
   absl::StatusOr<PackedSidecar> sidecar = absl::UnknownError("");
   for (int attempt = 1;; ++attempt) {
     sidecar = Pack();

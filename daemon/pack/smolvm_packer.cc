@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "fmt/format.h"
@@ -253,9 +254,7 @@ bool NamesKvm(std::string_view lower) {
 
 bool IsVmTrouble(std::string_view words) {
   std::string lower(words);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  absl::AsciiStrToLower(&lower);
   return NamesKvm(lower) || lower.find("hypervisor") != lower.npos ||
          // libkrun's own words, as "KvmContext(KvmOpen(Error(13)))".
          lower.find("kvmcontext(") != lower.npos ||

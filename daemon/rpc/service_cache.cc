@@ -24,11 +24,11 @@ grpc::Status BottledService::GetArtifact(grpc::ServerContext* context,
   const auto get = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ArtifactRecord record,
                      deps_.packs.FindArtifact(request->digest()));
-    ASSIGN_OR_RETURN(const std::vector<std::string> holders,
-                     deps_.packs.Holders(record.digest));
+    ASSIGN_OR_RETURN(auto holders, deps_.leases.Holders());
     *response->mutable_artifact() = ToProto(record, deps_.objects.Path(record));
     response->set_key_inputs_json(record.key_inputs);
-    response->mutable_holders()->Assign(holders.begin(), holders.end());
+    const std::vector<std::string>& own = holders[record.digest];
+    response->mutable_holders()->Assign(own.begin(), own.end());
     return absl::OkStatus();
   };
   return ToGrpcStatus(context, get());

@@ -98,10 +98,6 @@ class Index {
   absl::StatusOr<std::optional<ArtifactLease>> FindPidLease(
       const Digest& artifact, const std::string& holder, int64_t pid,
       const std::string& identity);
-  // A kTtl lease counts while its end is after now, by kMaxLeaseMs at most: a
-  // clock that was set back makes none longer. Deletes those that do not count
-  // at `now_ms`.
-  absl::Status DropExpiredLeases(int64_t now_ms);
   // Inserts, or replaces the note. Reason ARTIFACT_NOT_FOUND.
   absl::Status SetPin(const ArtifactPin& pin);
   // False when it was not pinned.

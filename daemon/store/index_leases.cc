@@ -151,14 +151,6 @@ absl::StatusOr<std::optional<ArtifactLease>> Index::FindPidLease(
       });
 }
 
-absl::Status Index::DropExpiredLeases(int64_t now_ms) {
-  return state_->Write([&](Connection& c) {
-    return Statement::Use(c.statements.artifact_lease_expire)
-        .Bind(now_ms)
-        .Run();
-  });
-}
-
 absl::Status Index::SetPin(const ArtifactPin& pin) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(Statement::Use(c.statements.pin_put)

@@ -272,10 +272,6 @@ absl::Status PrepareLeases(Database& db, Statements& out) {
                        "expires_ms - ?2 BETWEEN 1 AND {}) "
                        "ORDER BY created_ms, id",
                        kLease, kMaxLeaseMs)},
-          {&S::artifact_lease_expire,
-           fmt::format("DELETE FROM lease WHERE kind = 'ttl' "
-                       "AND expires_ms - ?1 NOT BETWEEN 1 AND {}",
-                       kMaxLeaseMs)},
           {&S::artifact_lease_of_process,
            fmt::format("{}WHERE artifact = ? AND kind = 'pid' AND holder = ? "
                        "AND pid = ? AND identity = ? "

@@ -80,6 +80,26 @@ class LeasesTest : public ::testing::Test {
     return leases.ok() ? *std::move(leases) : std::vector<ArtifactLease>();
   }
 
+  std::vector<std::string> RowIds() {
+    std::vector<std::string> ids;
+    for (const ArtifactLease& lease : Rows()) {
+      ids.push_back(lease.id);
+    }
+    return ids;
+  }
+  void AddRow(const std::string& id, int64_t expires_ms) {
+    const absl::Status added = index_->AddLease({.id = id,
+                                                 .artifact = artifact_,
+                                                 .kind = LeaseKind::kTtl,
+                                                 .holder = "holder " + id,
+                                                 .created_ms = 1,
+                                                 .expires_ms = expires_ms});
+    EXPECT_TRUE(added.ok()) << added;
+  }
+  void SetNow(int64_t now_ms) {
+    clock_.Advance(std::chrono::milliseconds(now_ms - clock_.NowMs()));
+  }
+
   const Digest artifact_ = Sha256Of("artifact");
   TestClock clock_;
   TestIndex index_;
@@ -216,6 +236,42 @@ TEST_F(LeasesTest, SweepForgetsOnlyWhatHasEnded) {
   clock_.Advance(std::chrono::seconds(2));
   ASSERT_TRUE(leases_.Sweep().ok());
   EXPECT_THAT(Rows(), ElementsAre(longer));
+}
+
+TEST_F(LeasesTest, SweepForgetsATtlLeaseAtItsEnd) {
+  AddRow("before", 99);
+  AddRow("now", 100);
+  AddRow("later", 101);
+  const std::string process = MustAcquire(OfProcess(::getpid())).id;
+  SetNow(100);
+  ASSERT_TRUE(leases_.Sweep().ok());
+  EXPECT_THAT(RowIds(), UnorderedElementsAre("later", process));
+  SetNow(INT64_MAX);
+  ASSERT_TRUE(leases_.Sweep().ok());
+  EXPECT_THAT(RowIds(), ElementsAre(process));
+}
+
+TEST_F(LeasesTest, AClockThatWasSetBackMakesNoneLonger) {
+  constexpr int64_t kEnd = 10 * kMaxLeaseMs;
+  constexpr int64_t kStart = kEnd - kMaxLeaseMs;
+  const std::string process = MustAcquire(OfProcess(::getpid())).id;
+  AddRow("x", kEnd);
+  for (const int64_t now_ms : {kStart, kStart + 1, kEnd - 1}) {
+    SetNow(now_ms);
+    ASSERT_TRUE(leases_.Sweep().ok());
+    EXPECT_THAT(RowIds(), UnorderedElementsAre("x", process)) << now_ms;
+  }
+  for (const int64_t now_ms : {int64_t{0}, kStart - 1, kEnd}) {
+    SetNow(now_ms);
+    ASSERT_TRUE(leases_.Sweep().ok());
+    EXPECT_THAT(RowIds(), ElementsAre(process)) << now_ms;
+    AddRow("x", kEnd);
+  }
+  // How far away it ends is beyond what an integer holds.
+  AddRow("far", INT64_MAX);
+  SetNow(-1);
+  ASSERT_TRUE(leases_.Sweep().ok());
+  EXPECT_THAT(RowIds(), ElementsAre(process));
 }
 
 TEST_F(LeasesTest, ThereIsALimitThatEndedOnesDoNotReach) {
