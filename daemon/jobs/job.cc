@@ -1,5 +1,6 @@
 #include "jobs/job.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -88,12 +89,23 @@ void Job::CancelLocked(const absl::Status& why) {
   }
 }
 
-bool Job::AddInterest(const std::string& interest_id) {
+void Job::UpdateClass() {
+  if (interests_.empty()) {
+    return;
+  }
+  class_ = JobClass::kWarm;
+  for (const auto& [id, job_class] : interests_) {
+    class_ = std::min(class_, job_class);
+  }
+}
+
+bool Job::AddInterest(const std::string& interest_id, JobClass job_class) {
   MutexLock lock(mu_);
   if (state_ != JobState::kQueued && state_ != JobState::kRunning) {
     return false;
   }
-  interests_.insert(interest_id);
+  interests_.emplace(interest_id, job_class);
+  UpdateClass();
   return true;
 }
 
@@ -102,6 +114,7 @@ bool Job::RemoveInterest(const std::string& interest_id) {
   if (interests_.erase(interest_id) == 0) {
     return false;
   }
+  UpdateClass();
   if (interests_.empty()) {
     CancelLocked(CancelledError());
   }
@@ -116,6 +129,11 @@ bool Job::HasInterest(const std::string& interest_id) const {
 int Job::interest_count() const {
   MutexLock lock(mu_);
   return static_cast<int>(interests_.size());
+}
+
+JobClass Job::job_class() const {
+  MutexLock lock(mu_);
+  return class_;
 }
 
 void Job::ForceCancel(const absl::Status& why) {
@@ -185,6 +203,7 @@ JobSnapshot Job::Snapshot() const {
     snapshot.started_ms = started_ms_;
     snapshot.finished_ms = finished_ms_;
     snapshot.interest_count = static_cast<int>(interests_.size());
+    snapshot.job_class = class_;
     snapshot.status = status_;
     snapshot.artifact = artifact_;
   }

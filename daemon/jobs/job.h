@@ -11,9 +11,9 @@
 #define BOTTLED_JOBS_JOB_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -23,6 +23,7 @@
 #include "base/mutex.h"
 #include "image/digest.h"
 #include "jobs/event_log.h"
+#include "jobs/job_class.h"
 
 namespace bottled {
 
@@ -50,6 +51,7 @@ struct JobSnapshot {
   int64_t started_ms = 0;
   int64_t finished_ms = 0;
   int interest_count = 0;
+  JobClass job_class = JobClass::kInteractive;
   int64_t last_seq = 0;
   Progress progress;
   absl::Status status;      // the error, in terminal states but kSucceeded
@@ -77,12 +79,16 @@ class Job {
   CancelToken token();
 
   // Adds a caller; false when the job is cancelling or terminal.
-  bool AddInterest(const std::string& interest_id);
+  bool AddInterest(const std::string& interest_id,
+                   JobClass job_class = JobClass::kInteractive);
   // Removes one. When it was the last one the job's token is cancelled. False
   // when there is no such interest.
   bool RemoveInterest(const std::string& interest_id);
   bool HasInterest(const std::string& interest_id) const;
   int interest_count() const;
+  // The most urgent of the callers' classes; that of the last change when there
+  // is no caller left.
+  JobClass job_class() const;
   // Cancels for everybody. `why` (code CANCELLED) becomes the job's error,
   // unless it was cancelled before.
   void ForceCancel(const absl::Status& why);
@@ -105,6 +111,8 @@ class Job {
 
  private:
   void CancelLocked(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // After a change of the interests.
+  void UpdateClass() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Constant after construction.
   const std::string id_;
@@ -120,7 +128,8 @@ class Job {
   int64_t created_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t started_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t finished_ms_ ABSL_GUARDED_BY(mu_) = 0;
-  std::set<std::string> interests_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, JobClass> interests_ ABSL_GUARDED_BY(mu_);
+  JobClass class_ ABSL_GUARDED_BY(mu_) = JobClass::kWarm;
   std::optional<CancelSource> cancel_ ABSL_GUARDED_BY(mu_);
   absl::Status cancel_reason_ ABSL_GUARDED_BY(mu_);
   absl::Status status_ ABSL_GUARDED_BY(mu_);

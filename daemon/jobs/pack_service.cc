@@ -125,7 +125,12 @@ absl::StatusOr<PackAnswer> PackService::Submit(
     const std::string& source,
     absl::AnyInvocable<Scheduler::Work()> make_work) {
   ASSIGN_OR_RETURN(const Scheduler::Submission submission,
-                   deps_.scheduler.Submit(flight_key, key, source, spec.tied,
+                   deps_.scheduler.Submit({.flight_key = flight_key,
+                                           .key = key,
+                                           .source = source,
+                                           .tied = spec.tied,
+                                           .job_class = spec.job_class,
+                                           .client = spec.client},
                                           std::move(make_work)));
   PackAnswer answer;
   answer.job = submission.job;

@@ -23,6 +23,7 @@
 #include "jobs/change_feed.h"
 #include "jobs/engine_objects.h"
 #include "jobs/image_pipeline.h"
+#include "jobs/job_class.h"
 #include "jobs/key_claims.h"
 #include "jobs/leases.h"
 #include "jobs/pack_pipeline.h"
@@ -68,6 +69,10 @@ struct PackSpec {
   PackOptions options;
   bool force = false;
   bool tied = false;  // interest ends with the caller's watch
+  // How urgent a job is that this starts or joins, and who asks, for fairness
+  // among clients: as in Scheduler::Request.
+  JobClass job_class = JobClass::kInteractive;
+  std::string client = {};
   // Of a cached artifact, taken in the same step.
   std::optional<LeaseSpec> lease = std::nullopt;
 };

@@ -114,7 +114,9 @@ absl::StatusOr<PackAnswer> PrepareService::Pack(const PrepareSpec& spec,
                            .search_path = SearchPath(spec),
                            .source = std::get<ArchiveFileSource>(source),
                            .options = spec.options,
-                           .tied = spec.tied},
+                           .tied = spec.tied,
+                           .job_class = spec.job_class,
+                           .client = spec.client},
                           cancel);
 }
 
@@ -128,7 +130,9 @@ absl::StatusOr<PackAnswer> PrepareService::PackImage(
                                                  .engine = *spec.engine,
                                                  .name = name},
                            .options = spec.options,
-                           .tied = spec.tied},
+                           .tied = spec.tied,
+                           .job_class = spec.job_class,
+                           .client = spec.client},
                           cancel);
 }
 
@@ -161,7 +165,9 @@ absl::StatusOr<PackAnswer> PrepareService::PackBuild(
                                                  .engine = *spec.engine,
                                                  .fingerprint = fingerprint},
                            .options = spec.options,
-                           .tied = spec.tied},
+                           .tied = spec.tied,
+                           .job_class = spec.job_class,
+                           .client = spec.client},
                           cancel);
 }
 

@@ -36,6 +36,9 @@ struct PrepareSpec {
   PackOptions options;
   PackerKind packer = PackerKind::kAuto;
   bool tied = false;
+  // As in PackSpec.
+  JobClass job_class = JobClass::kInteractive;
+  std::string client = {};
 };
 
 struct Prepared {

@@ -26,34 +26,33 @@ Scheduler::Scheduler(Options options, Index& index, const Clock& clock)
 
 Scheduler::~Scheduler() { Stop(std::chrono::milliseconds(0)); }
 
-absl::Status Scheduler::JoinOrAdd(const std::string& flight_key,
-                                  const Digest& key, const std::string& source,
-                                  bool tied, Submission& submission) {
+absl::Status Scheduler::JoinOrAdd(const Request& request,
+                                  Submission& submission) {
   submission.interest_id = RandomHex(kInterestIdBytes);
   MutexLock lock(mu_);
   if (stopping_) {
     return ShuttingDown();
   }
-  const auto flight = flights_.find(flight_key);
+  const auto flight = flights_.find(request.flight_key);
   if (flight != flights_.end() &&
-      flight->second->AddInterest(submission.interest_id)) {
+      flight->second->AddInterest(submission.interest_id, request.job_class)) {
     submission.job = flight->second;
     submission.joined = true;
   } else {
     if (waiting_ >= options_.max_queued) {
       return TooManyJobs(options_.max_queued);
     }
-    submission.job = std::make_shared<Job>(RandomHex(kJobIdBytes), source,
-                                           flight_key, clock_);
-    submission.job->SetContentKey(key);
-    submission.job->AddInterest(submission.interest_id);
-    flights_[flight_key] = submission.job;
+    submission.job = std::make_shared<Job>(
+        RandomHex(kJobIdBytes), request.source, request.flight_key, clock_);
+    submission.job->SetContentKey(request.key);
+    submission.job->AddInterest(submission.interest_id, request.job_class);
+    flights_[request.flight_key] = submission.job;
     jobs_.emplace(submission.job->id(), submission.job);
     order_.push_back(submission.job->id());
     ++waiting_;
     ++active_;
   }
-  if (tied) {
+  if (request.tied) {
     AddTie(submission);
   }
   return absl::OkStatus();
@@ -85,11 +84,9 @@ absl::Status Scheduler::Enqueue(const std::shared_ptr<Job>& job, Work& work) {
 }
 
 absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
-    const std::string& flight_key, const Digest& key, const std::string& source,
-    bool tied, absl::AnyInvocable<Work()> make_work) {
+    const Request& request, absl::AnyInvocable<Work()> make_work) {
   Submission submission;
-  if (const absl::Status status =
-          JoinOrAdd(flight_key, key, source, tied, submission);
+  if (const absl::Status status = JoinOrAdd(request, submission);
       !status.ok()) {
     return status;
   }
@@ -102,7 +99,7 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
   const absl::Status inserted =
       index_.InsertJob({.id = submission.job->id(),
                         .state = JobRowState::kQueued,
-                        .source = source,
+                        .source = request.source,
                         .content_key = Digest(),
                         .created_ms = submission.job->Snapshot().created_ms,
                         .started_ms = 0,

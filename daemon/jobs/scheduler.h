@@ -28,6 +28,7 @@
 #include "base/mutex.h"
 #include "jobs/change_feed.h"
 #include "jobs/job.h"
+#include "jobs/job_class.h"
 #include "store/index.h"
 
 namespace bottled {
@@ -57,20 +58,31 @@ class Scheduler {
   // Stop(0) if it was not stopped.
   ~Scheduler();
 
+  // What a caller wants.
+  struct Request {
+    // What single-flight compares: see Job.
+    std::string flight_key;
+    // The content key; empty when it is not known yet.
+    Digest key;
+    std::string source;  // for a person
+    // The interest ends when the watch that names it ends, or after
+    // attach_timeout without one.
+    bool tied = false;
+    JobClass job_class = JobClass::kInteractive;
+    // Who asks, for fairness: any text that is the same for one client. Empty:
+    // nobody in particular.
+    std::string client;
+  };
   struct Submission {
     std::shared_ptr<Job> job;
     std::string interest_id;
     bool joined = false;
   };
-  // `tied`: the interest ends when the watch that names it ends, or after
-  // attach_timeout without one. `key` may be empty when it is not known yet.
   // `make_work` is only called for a new job, without a lock. Blocks for one
   // write to the index, whose error it returns: a job without a row could not
   // publish. RESOURCE_EXHAUSTED, reason TOO_MANY_JOBS, when the queue is full;
   // UNAVAILABLE, reason SHUTTING_DOWN, after Stop() began.
-  absl::StatusOr<Submission> Submit(const std::string& flight_key,
-                                    const Digest& key,
-                                    const std::string& source, bool tied,
+  absl::StatusOr<Submission> Submit(const Request& request,
                                     absl::AnyInvocable<Work()> make_work);
 
   // A live or remembered job; nullptr when unknown (then the index may know).
@@ -114,9 +126,7 @@ class Scheduler {
   void RunReaper();
 
   // Joins a flight or registers a new one; `submission` tells which.
-  absl::Status JoinOrAdd(const std::string& flight_key, const Digest& key,
-                         const std::string& source, bool tied,
-                         Submission& submission);
+  absl::Status JoinOrAdd(const Request& request, Submission& submission);
   void AddTie(const Submission& submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Queues a new job, or says why it must end at once instead.
   absl::Status Enqueue(const std::shared_ptr<Job>& job, Work& work);

@@ -90,6 +90,18 @@ TEST_F(JobTest, TheStateFollowsFromTheError) {
             JobState::kInterrupted);
 }
 
+TEST_F(JobTest, ItsClassIsTheMostUrgentOfItsCallers) {
+  job_.AddInterest("warm", JobClass::kWarm);
+  EXPECT_EQ(job_.job_class(), JobClass::kWarm);
+  job_.AddInterest("a");
+  job_.AddInterest("b");
+  EXPECT_EQ(job_.Snapshot().job_class, JobClass::kInteractive);
+  job_.RemoveInterest("a");
+  EXPECT_EQ(job_.job_class(), JobClass::kInteractive);
+  job_.RemoveInterest("b");
+  EXPECT_EQ(job_.job_class(), JobClass::kWarm);
+}
+
 TEST_F(JobTest, PublishingMayWinAgainstACancellation) {
   job_.AddInterest("a");
   job_.MarkRunning(1);

@@ -53,7 +53,10 @@ class PackPipelineTest : public testing::StoreFixture {
                             .clock = Clock::System(),
                             .packer_threads = 1};
     auto submission = scheduler_->Submit(
-        flight_key, input.expected_key, "demo:1", false, [&] {
+        {.flight_key = flight_key,
+         .key = input.expected_key,
+         .source = "demo:1"},
+        [&] {
           return [deps, taken = std::move(input)](Job& job) mutable {
             return RunPackPipeline(deps, std::move(taken), job);
           };

@@ -59,7 +59,10 @@ class SchedulerFixture : public ::testing::Test {
   absl::StatusOr<Scheduler::Submission> TrySubmit(const std::string& key,
                                                   Scheduler::Work work,
                                                   bool tied = false) {
-    return scheduler_->Submit(key, Sha256Of(key), "source of " + key, tied,
+    return scheduler_->Submit({.flight_key = key,
+                               .key = Sha256Of(key),
+                               .source = "source of " + key,
+                               .tied = tied},
                               [&work] { return std::move(work); });
   }
 
