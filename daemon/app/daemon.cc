@@ -86,6 +86,7 @@ absl::Status Daemon::OpenStore(const Clock& clock) {
   RecoveryReport report;
   ASSIGN_OR_RETURN(index_, OpenIndex(places_, lock_, clock, report));
   ASSIGN_OR_RETURN(objects_, Objects::Open(places_, *index_, clock));
+  objects_->trash().Start();
   RETURN_IF_ERROR(Recover(places_, *index_, *objects_, clock, report));
   LogRecovery(report);
   return absl::OkStatus();
@@ -213,7 +214,9 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
 }
 
 void Daemon::CollectGarbage(const CancelToken& cancel) {
-  absl::Status status = leases_->Sweep();
+  // What resisted the last time.
+  absl::Status status = objects_->trash().Empty();
+  status.Update(leases_->Sweep());
   // Not at start: whoever held something in the life of the last daemon gets
   // the time to say so again.
   if (status.ok() && std::exchange(may_collect_, true)) {

@@ -129,23 +129,15 @@ absl::StatusOr<std::vector<std::string>> Objects::RemoveUnlessHeld(
   return holders;
 }
 
-absl::Status Objects::RemoveFiles(const ArtifactRecord& record) const {
+absl::Status Objects::RemoveFiles(const ArtifactRecord& record) {
   const std::string& hex = record.digest.hex();
   const fs::path dir = places_.object_dir(hex);
   RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
   // The record last: an object without one could not be adopted again.
-  RETURN_IF_ERROR(MoveAside(places_.object(hex), places_.trash()).status());
-  RETURN_IF_ERROR(
-      MoveAside(places_.object_record(hex), places_.trash()).status());
+  RETURN_IF_ERROR(trash_.Take(places_.object(hex)).status());
+  RETURN_IF_ERROR(trash_.Take(places_.object_record(hex)).status());
   RETURN_IF_ERROR(SyncDir(dir));
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   ListDir(places_.trash()));
-  for (const std::string& name : names) {
-    if (name.compare(0, hex.size(), hex) == 0) {
-      RETURN_IF_ERROR(RemoveTree(places_.trash() / name));
-    }
-  }
-  return absl::OkStatus();
+  return trash_.Empty();
 }
 
 absl::Status Objects::Quarantine(const ArtifactRecord& record,

@@ -12,9 +12,9 @@
 // Afterwards nobody links, renames, chmods or touches the file: smolvm
 // remembers an artifact by device, inode and ctime.
 //
-// Removal: row first, then rename to trash/, fsync, unlink. Quarantine: file
-// first, as a row without a file is never served. Thread-safe: two threads
-// that change the files of one digest take turns.
+// Removal: row first, then rename to trash/, fsync; trash.h unlinks.
+// Quarantine: file first, as a row without a file is never served. Thread-safe:
+// two threads that change the files of one digest take turns.
 
 #ifndef BOTTLED_STORE_OBJECTS_H_
 #define BOTTLED_STORE_OBJECTS_H_
@@ -32,6 +32,7 @@
 #include "store/digest_locks.h"
 #include "store/index.h"
 #include "store/records.h"
+#include "store/trash.h"
 
 namespace bottled {
 
@@ -49,6 +50,9 @@ class Objects {
 
   // Before other threads use the object.
   void set_step_hook(StepHook hook) { step_hook_ = std::move(hook); }
+
+  // Files that were removed before and from now on.
+  Trash& trash() { return trash_; }
 
   // A private, empty directory stage/<job_id>. Anything left there is removed.
   // The id becomes a name on disk: letters, digits, '-' and '_' only.
@@ -86,7 +90,7 @@ class Objects {
   // reading, which say nothing about the file.
   absl::StatusOr<Fd> OpenObject(const ArtifactRecord& record) const;
 
-  // Blocks for the unlink, which takes long for large files on some systems.
+  // Blocks for the unlink unless trash() has started.
   absl::Status Remove(const ArtifactRecord& record);
   // The same, unless somebody holds it: see Index::DeleteArtifactUnlessHeld(),
   // whose sentences it returns; none when it was removed. `why` is "REMOVED" or
@@ -103,7 +107,7 @@ class Objects {
 
  private:
   Objects(const Places& places, Index& index, const Clock& clock)
-      : places_(places), index_(index), clock_(clock) {}
+      : places_(places), index_(index), clock_(clock), trash_(places.trash()) {}
 
   void Step(std::string_view step) const;
 
@@ -120,7 +124,7 @@ class Objects {
   absl::StatusOr<bool> HasGoodObject(const ArtifactRecord& record) const;
   absl::Status RenameIn(const std::string& job_id,
                         const ArtifactRecord& record) const;
-  absl::Status RemoveFiles(const ArtifactRecord& record) const;
+  absl::Status RemoveFiles(const ArtifactRecord& record);
   // The files only.
   absl::Status QuarantineFiles(const Digest& digest,
                                std::string_view why) const;
@@ -137,6 +141,7 @@ class Objects {
 
   // Self-synchronised.
   DigestLocks locks_;
+  Trash trash_;
 };
 
 }  // namespace bottled

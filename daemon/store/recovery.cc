@@ -47,9 +47,8 @@ absl::Status MoveDatabaseAside(const fs::path& path, int64_t now_ms) {
   return SyncDir(path.parent_path());
 }
 
-absl::Status RecoverJob(const Places& places, Index& index, Objects& objects,
-                        const Clock& clock, const Index::OpenJob& open,
-                        RecoveryReport& report) {
+absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
+                        const Index::OpenJob& open, RecoveryReport& report) {
   if (open.publishing.has_value()) {
     const fs::path file = objects.Path(*open.publishing);
     const bool was_there = PathExists(file);
@@ -64,21 +63,22 @@ absl::Status RecoverJob(const Places& places, Index& index, Objects& objects,
     report.quarantined += was_there && !PathExists(file) ? 1 : 0;
   }
   ++report.interrupted_jobs;
-  if (PathExists(places.job_stage(open.job.id))) {
-    objects.RemoveStage(open.job.id);
-    ++report.stages_removed;
-  }
   return TolerateFullDisk(index.FinishJob(open.job.id,
                                           JobRowState::kInterrupted, Digest(),
                                           InterruptedFailure(), clock.NowMs()));
 }
 
-// What lies in `dir` goes; a rest that resists is no reason not to start.
-absl::StatusOr<int> Empty(const fs::path& dir) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDir(dir));
+// What lies in stage/ goes; a rest that resists is no reason not to start.
+absl::StatusOr<int> DropStages(const Places& places, Objects& objects) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   ListDir(places.stage()));
   int removed = 0;
   for (const std::string& name : names) {
-    const absl::Status status = RemoveTree(dir / name);
+    // Spools are large, and somebody waits for the start.
+    absl::Status status = objects.trash().Take(places.stage() / name).status();
+    if (!status.ok()) {
+      status = RemoveTree(places.stage() / name);
+    }
     if (status.ok()) {
       ++removed;
     } else {
@@ -111,14 +111,16 @@ absl::Status Recover(const Places& places, Index& index, Objects& objects,
                      const Clock& clock, RecoveryReport& report) {
   ASSIGN_OR_RETURN(const std::vector<Index::OpenJob> jobs, index.OpenJobs());
   for (const Index::OpenJob& job : jobs) {
-    RETURN_IF_ERROR(RecoverJob(places, index, objects, clock, job, report));
+    RETURN_IF_ERROR(RecoverJob(index, objects, clock, job, report));
   }
   RETURN_IF_ERROR(CheckRows(places, index, objects, clock, report));
   ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
   RETURN_IF_ERROR(AdoptOrphans(places, index, objects, clock, rebuild, report));
-  ASSIGN_OR_RETURN(const int stages, Empty(places.stage()));
+  ASSIGN_OR_RETURN(const int stages, DropStages(places, objects));
   report.stages_removed += stages;
-  RETURN_IF_ERROR(Empty(places.trash()).status());
+  if (const absl::Status status = objects.trash().Empty(); !status.ok()) {
+    Log("store")->warn("{}", std::string(status.message()));
+  }
   return rebuild ? TolerateFullDisk(index.SetRebuilt()) : absl::OkStatus();
 }
 

@@ -18,7 +18,8 @@
 //                                            else quarantine
 //   record in obj/ without file              removed
 //   anything else in obj/<aa>/               quarantine
-//   anything in stage/ and trash/            removed
+//   anything in stage/                       moved to trash/
+//   anything in trash/                       removed, see Trash
 //
 // When more than 5 files and more than a tenth of the bytes in obj/ have no row
 // they are reported and left alone: then it is the index that is wrong. A new

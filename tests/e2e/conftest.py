@@ -125,12 +125,18 @@ class Daemon:
         return [json.loads(line) for line in out.splitlines()]
 
     def leftovers(self):
-        """Files that a finished job must not leave."""
-        out = []
-        for name in ("stage", "trash"):
-            if (self.cache / name).exists():
-                out += [str(p) for p in (self.cache / name).rglob("*")]
-        return out
+        """Files that a finished job must not leave. The trash is emptied by
+        a thread of its own."""
+        end = time.monotonic() + 10
+        while True:
+            out = []
+            for name in ("stage", "trash"):
+                if (self.cache / name).exists():
+                    out += [str(p) for p in (self.cache / name).rglob("*")]
+            if not any("/trash/" in path for path in out) or (
+                    time.monotonic() > end):
+                return out
+            time.sleep(0.02)
 
     def fail_reason(self, *args, code=None, env=None):
         """Runs a command that must fail; returns its error object."""
