@@ -79,6 +79,11 @@ absl::Status RunPack(const Context& context) {
   if (!response.has_job()) {
     return BadAnswer("Pack", "neither an artifact nor a job");
   }
+  if (response.miss_reason() == "FAILED_JUST_NOW") {
+    context.out.Info(
+        "bottlectl: this failed a few seconds ago, and was not tried again; "
+        "--force does");
+  }
   if (options.detach) {
     if (context.out.json()) {
       context.out.JsonLine("job", ToJson(response.job()));

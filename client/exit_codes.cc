@@ -85,6 +85,7 @@ constexpr Row kTable[] = {
     {"NO_SPACE", kExitSpace},
     {"TOO_MANY_FILES", kExitSpace},
     {"TOO_MANY_JOBS", kExitSpace},
+    {"TOO_MANY_JOBS_OF_CLIENT", kExitSpace},
     {"TOO_MANY_UPLOADS", kExitSpace},
     {"TOO_MANY_WATCHERS", kExitSpace},
 

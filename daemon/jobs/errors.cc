@@ -43,6 +43,13 @@ absl::Status TooManyJobs(int max_queued) {
                    "Try again when some have ended; see bottlectl jobs.");
 }
 
+absl::Status TooManyJobsOfClient(int max_queued) {
+  return MakeError(
+      Code::kResourceExhausted, "TOO_MANY_JOBS_OF_CLIENT",
+      fmt::format("{} jobs of this client are waiting already", max_queued),
+      "Wait for some of them before asking for more; see bottlectl jobs.");
+}
+
 absl::Status ShuttingDown() {
   return MakeError(Code::kUnavailable, "SHUTTING_DOWN",
                    "The daemon is shutting down and takes no new work",

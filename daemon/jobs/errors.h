@@ -25,6 +25,8 @@ absl::Status InterestNotFound(const std::string& job_id);
 absl::Status JobShared(const std::string& job_id, int callers);
 // TOO_MANY_JOBS
 absl::Status TooManyJobs(int max_queued);
+// TOO_MANY_JOBS_OF_CLIENT: one client waits for this many already.
+absl::Status TooManyJobsOfClient(int max_queued);
 // SHUTTING_DOWN, code UNAVAILABLE: the daemon takes no new work.
 absl::Status ShuttingDown();
 // SHUTTING_DOWN, code CANCELLED: how a job ends that the drain cut short.

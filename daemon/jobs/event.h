@@ -50,6 +50,10 @@ struct LogLine {
   bool warning = false;
 };
 
+// How much of a job's work is done at this point of this stage, from 0 to 1: a
+// guess that is good enough to decide whether stopping would be a waste.
+double ShareDone(Stage stage, const Progress& progress);
+
 // How a job ended: an artifact, or an error (code CANCELLED when it was
 // stopped).
 struct Finished {

@@ -38,7 +38,8 @@ bool IsTerminal(JobState state) {
 
 Job::Job(std::string id, std::string source, std::string flight_key,
          const Clock& clock)
-    : id_(std::move(id)),
+    : clock_(clock),
+      id_(std::move(id)),
       source_(std::move(source)),
       flight_key_(std::move(flight_key)),
       events_(clock),
@@ -93,18 +94,27 @@ void Job::UpdateClass() {
   if (interests_.empty()) {
     return;
   }
-  class_ = JobClass::kWarm;
-  for (const auto& [id, job_class] : interests_) {
-    class_ = std::min(class_, job_class);
+  JobClass most_urgent = JobClass::kWarm;
+  for (const auto& [id, interest] : interests_) {
+    most_urgent = std::min(most_urgent, interest.job_class);
   }
+  if (!announced_class_.has_value()) {
+    announced_class_ = most_urgent;
+  } else if (class_ == most_urgent) {
+    return;
+  }
+  class_ = most_urgent;
+  class_since_ = clock_.Steady();
 }
 
-bool Job::AddInterest(const std::string& interest_id, JobClass job_class) {
+bool Job::AddInterest(const std::string& interest_id, JobClass job_class,
+                      const std::string& client) {
   MutexLock lock(mu_);
   if (state_ != JobState::kQueued && state_ != JobState::kRunning) {
     return false;
   }
-  interests_.emplace(interest_id, job_class);
+  interests_.insert_or_assign(
+      interest_id, Interest{.job_class = job_class, .client = client});
   UpdateClass();
   return true;
 }
@@ -136,6 +146,41 @@ JobClass Job::job_class() const {
   return class_;
 }
 
+std::chrono::steady_clock::time_point Job::class_since() const {
+  MutexLock lock(mu_);
+  return class_since_;
+}
+
+std::set<std::string> Job::Clients() const {
+  std::set<std::string> clients;
+  MutexLock lock(mu_);
+  for (const auto& [id, interest] : interests_) {
+    if (interest.job_class == class_) {
+      clients.insert(interest.client);
+    }
+  }
+  return clients;
+}
+
+void Job::AnnounceClass() {
+  {
+    MutexLock lock(mu_);
+    if (announced_class_ == class_ || IsTerminal(state_) ||
+        !announced_class_.has_value()) {
+      return;
+    }
+    announced_class_ = class_;
+  }
+  events_.AddLine(job_class() == JobClass::kInteractive
+                      ? "promoted: somebody waits for it now"
+                      : "lowered to a warm job: nobody waits for it any more",
+                  /*warning=*/false);
+}
+
+double Job::ShareDone() const {
+  return bottled::ShareDone(events_.stage(), events_.progress());
+}
+
 void Job::ForceCancel(const absl::Status& why) {
   MutexLock lock(mu_);
   CancelLocked(why);
@@ -162,6 +207,30 @@ bool Job::MarkRunning(int64_t now_ms) {
   }
   state_ = JobState::kRunning;
   started_ms_ = now_ms;
+  return true;
+}
+
+bool Job::AskToYield() {
+  MutexLock lock(mu_);
+  if (state_ != JobState::kRunning) {
+    return false;
+  }
+  yielding_ = true;
+  if (!cancel_.has_value()) {
+    cancel_.emplace();
+  }
+  cancel_->Cancel();
+  return true;
+}
+
+bool Job::Yield() {
+  MutexLock lock(mu_);
+  if (!std::exchange(yielding_, false) || state_ != JobState::kRunning) {
+    return false;
+  }
+  state_ = JobState::kQueued;
+  started_ms_ = 0;
+  cancel_.reset();
   return true;
 }
 

@@ -3,17 +3,20 @@
 //
 // States: queued → running → {succeeded, failed, cancelled}; queued or running
 // → cancelling → cancelled, or → succeeded when the artifact was published
-// before the work noticed. Interest: a job lives while at least one caller
+// before the work noticed. A running job that yields to a more urgent one is
+// queued again. Interest: a job lives while at least one caller
 // wants it. When the last interest goes, the token is cancelled; a cancelling
 // job is never joined.
 
 #ifndef BOTTLED_JOBS_JOB_H_
 #define BOTTLED_JOBS_JOB_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -80,7 +83,8 @@ class Job {
 
   // Adds a caller; false when the job is cancelling or terminal.
   bool AddInterest(const std::string& interest_id,
-                   JobClass job_class = JobClass::kInteractive);
+                   JobClass job_class = JobClass::kInteractive,
+                   const std::string& client = "");
   // Removes one. When it was the last one the job's token is cancelled. False
   // when there is no such interest.
   bool RemoveInterest(const std::string& interest_id);
@@ -89,6 +93,13 @@ class Job {
   // The most urgent of the callers' classes; that of the last change when there
   // is no caller left.
   JobClass job_class() const;
+  // Since when it has this class (steady clock).
+  std::chrono::steady_clock::time_point class_since() const;
+  // Who wants it with its class; see Scheduler::Request.
+  std::set<std::string> Clients() const;
+  // Says in the job's log that its class has changed, if it has since the last
+  // call. Apart from the change, since it wakes watchers.
+  void AnnounceClass();
   // Cancels for everybody. `why` (code CANCELLED) becomes the job's error,
   // unless it was cancelled before.
   void ForceCancel(const absl::Status& why);
@@ -98,8 +109,17 @@ class Job {
   // Why it is cancelling; OK when it is not.
   absl::Status cancel_reason() const;
 
+  // How much of the work is done, from 0 to 1: a guess from stage and progress.
+  double ShareDone() const;
+
   // The scheduler's transitions.
   bool MarkRunning(int64_t now_ms);  // false when cancelled while queued
+  // Cancels the token of a running job so that it can be queued again. False
+  // when it does not run.
+  bool AskToYield();
+  // After its work returned: queued again, with a fresh token. False when it
+  // was not asked to, or is cancelling by now.
+  bool Yield();
   void SetContentKey(const Digest& key);
   // Ends the job, drops all interest, emits Finished. The state follows from
   // the status: code CANCELLED, reason INTERRUPTED, any other error, or OK.
@@ -110,11 +130,17 @@ class Job {
   JobSnapshot Snapshot() const;
 
  private:
+  struct Interest {
+    JobClass job_class;
+    std::string client;
+  };
+
   void CancelLocked(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // After a change of the interests.
   void UpdateClass() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Constant after construction.
+  const Clock& clock_;
   const std::string id_;
   const std::string source_;
   const std::string flight_key_;
@@ -128,8 +154,11 @@ class Job {
   int64_t created_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t started_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t finished_ms_ ABSL_GUARDED_BY(mu_) = 0;
-  std::map<std::string, JobClass> interests_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Interest> interests_ ABSL_GUARDED_BY(mu_);
   JobClass class_ ABSL_GUARDED_BY(mu_) = JobClass::kWarm;
+  std::optional<JobClass> announced_class_ ABSL_GUARDED_BY(mu_);
+  std::chrono::steady_clock::time_point class_since_ ABSL_GUARDED_BY(mu_);
+  bool yielding_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<CancelSource> cancel_ ABSL_GUARDED_BY(mu_);
   absl::Status cancel_reason_ ABSL_GUARDED_BY(mu_);
   absl::Status status_ ABSL_GUARDED_BY(mu_);

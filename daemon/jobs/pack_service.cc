@@ -49,6 +49,9 @@ absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
   }
   for (int tries = 1;; ++tries) {
     ASSIGN_OR_RETURN(PackAnswer answer, PackOnce(spec, packer, cancel));
+    if (answer.remembered) {
+      answer.miss_reason = "FAILED_JUST_NOW";
+    }
     if (!answer.artifact.has_value() || !spec.lease.has_value()) {
       return answer;
     }
@@ -114,8 +117,9 @@ absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,
   const Digest key = input.expected_key;
   return Submit(spec, flight_key, key, source,
                 [deps = MakeDeps(), &input]() -> Scheduler::Work {
-                  return [deps, taken = std::move(input)](Job& job) mutable {
-                    return RunPackPipeline(deps, std::move(taken), job);
+                  // A warm job may have to run twice.
+                  return [deps, taken = std::move(input)](Job& job) {
+                    return RunPackPipeline(deps, taken, job);
                   };
                 });
 }
@@ -129,12 +133,14 @@ absl::StatusOr<PackAnswer> PackService::Submit(
                                            .key = key,
                                            .source = source,
                                            .tied = spec.tied,
+                                           .fresh = spec.force,
                                            .job_class = spec.job_class,
                                            .client = spec.client},
                                           std::move(make_work)));
   PackAnswer answer;
   answer.job = submission.job;
   answer.interest_id = submission.interest_id;
+  answer.remembered = submission.remembered;
   return answer;
 }
 
@@ -183,12 +189,11 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   ASSIGN_OR_RETURN(
       PackAnswer answer,
       Submit(spec, key.hex(), key, reference, [&]() -> Scheduler::Work {
-        return
-            [deps = MakeDeps(), side = MakeSide(), engine, image, platform, key,
-             input = MakeInput(spec, packer, reference)](Job& job) mutable {
-              return RunImagePipeline(deps, side, engine, image, platform, key,
-                                      std::move(input), job);
-            };
+        return [deps = MakeDeps(), side = MakeSide(), engine, image, platform,
+                key, input = MakeInput(spec, packer, reference)](Job& job) {
+          return RunImagePipeline(deps, side, engine, image, platform, key,
+                                  input, job);
+        };
       }));
   answer.miss_reason = miss_reason;
   return answer;
@@ -297,9 +302,9 @@ absl::StatusOr<PackAnswer> PackService::PackBuild(const PackSpec& spec,
         return [deps = MakeDeps(), side = MakeSide(), build = source.build,
                 engine = deps_.engines.Get(source.engine),
                 fingerprint = source.fingerprint,
-                input = MakeInput(spec, packer, name)](Job& job) mutable {
-          return RunBuildPipeline(deps, side, build, fingerprint, engine,
-                                  std::move(input), job);
+                input = MakeInput(spec, packer, name)](Job& job) {
+          return RunBuildPipeline(deps, side, build, fingerprint, engine, input,
+                                  job);
         };
       }));
   answer.miss_reason = "BUILD";

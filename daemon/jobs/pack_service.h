@@ -86,8 +86,11 @@ struct PackAnswer {
   // With a job.
   std::string interest_id;
   std::string upload_id;  // of an UploadedSource
-  // "FORCED", "UNSEEN_ARCHIVE", "BUILD", or one of Index::MissReason().
+  // "FORCED", "UNSEEN_ARCHIVE", "BUILD", "FAILED_JUST_NOW" with `remembered`,
+  // or one of Index::MissReason().
   std::string miss_reason;
+  // The job is one that failed just now; nothing was started.
+  bool remembered = false;
 };
 
 // Thread-safe.

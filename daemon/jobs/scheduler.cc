@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "base/status_macros.h"
 #include "base/strings.h"
 #include "jobs/errors.h"
-#include "jobs/history.h"
 
 namespace bottled {
 namespace {
@@ -16,15 +15,47 @@ constexpr size_t kInterestIdBytes = 16;
 }  // namespace
 
 Scheduler::Scheduler(Options options, Index& index, const Clock& clock)
-    : options_(std::move(options)), index_(index), clock_(clock) {
+    : options_(std::move(options)),
+      index_(index),
+      clock_(clock),
+      queue_(std::max(1, options_.max_running)) {
   MutexLock lock(stop_mu_);
   for (int i = 0; i < std::max(1, options_.max_running); ++i) {
     workers_.emplace_back([this] { RunWorker(); });
   }
-  reaper_ = std::thread([this] { RunReaper(); });
+  timer_ = std::thread([this] { RunTimer(); });
 }
 
 Scheduler::~Scheduler() { Stop(std::chrono::milliseconds(0)); }
+
+absl::Status Scheduler::CheckRoom(const Request& request) const {
+  if (static_cast<int>(queue_.size() + arriving_.size()) >=
+      options_.max_queued) {
+    return TooManyJobs(options_.max_queued);
+  }
+  if (request.client.empty() || request.job_class != JobClass::kInteractive) {
+    return absl::OkStatus();
+  }
+  const auto arriving =
+      std::count_if(arriving_.begin(), arriving_.end(),
+                    [&request](const std::shared_ptr<Job>& job) {
+                      return job->Clients().contains(request.client);
+                    });
+  if (arriving + queue_.WaitingOf(request.client) >=
+      options_.max_queued_per_client) {
+    return TooManyJobsOfClient(options_.max_queued_per_client);
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<Job> Scheduler::RecentFailure(const std::string& flight_key) {
+  const auto now = clock_.Steady();
+  std::erase_if(failures_, [&](const auto& failure) {
+    return now - failure.second.at >= options_.failure_window;
+  });
+  const auto failure = failures_.find(flight_key);
+  return failure == failures_.end() ? nullptr : failure->second.job;
+}
 
 absl::Status Scheduler::JoinOrAdd(const Request& request,
                                   Submission& submission) {
@@ -35,21 +66,29 @@ absl::Status Scheduler::JoinOrAdd(const Request& request,
   }
   const auto flight = flights_.find(request.flight_key);
   if (flight != flights_.end() &&
-      flight->second->AddInterest(submission.interest_id, request.job_class)) {
+      flight->second->AddInterest(submission.interest_id, request.job_class,
+                                  request.client)) {
     submission.job = flight->second;
     submission.joined = true;
+    // It may have become more urgent.
+    changed_.NotifyAll();
   } else {
-    if (waiting_ >= options_.max_queued) {
-      return TooManyJobs(options_.max_queued);
+    submission.job =
+        request.fresh ? nullptr : RecentFailure(request.flight_key);
+    if (submission.job != nullptr) {
+      submission.remembered = true;
+      return absl::OkStatus();
     }
+    RETURN_IF_ERROR(CheckRoom(request));
     submission.job = std::make_shared<Job>(
         RandomHex(kJobIdBytes), request.source, request.flight_key, clock_);
     submission.job->SetContentKey(request.key);
-    submission.job->AddInterest(submission.interest_id, request.job_class);
+    submission.job->AddInterest(submission.interest_id, request.job_class,
+                                request.client);
     flights_[request.flight_key] = submission.job;
     jobs_.emplace(submission.job->id(), submission.job);
     order_.push_back(submission.job->id());
-    ++waiting_;
+    arriving_.insert(submission.job);
     ++active_;
   }
   if (request.tied) {
@@ -68,17 +107,13 @@ void Scheduler::AddTie(const Submission& submission) {
 
 absl::Status Scheduler::Enqueue(const std::shared_ptr<Job>& job, Work& work) {
   MutexLock lock(mu_);
+  arriving_.erase(job);
   if (stopping_) {
-    --waiting_;
     return JobCutShort();
   }
   // Whoever cancels after this finds it in the queue.
-  const absl::Status cancelled = job->cancel_reason();
-  if (!cancelled.ok()) {
-    --waiting_;
-    return cancelled;
-  }
-  queue_.push_back({.job = job, .work = std::move(work)});
+  RETURN_IF_ERROR(job->cancel_reason());
+  queue_.Push(job, std::move(work), clock_.Steady());
   changed_.NotifyAll();
   return absl::OkStatus();
 }
@@ -91,6 +126,9 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
     return status;
   }
   if (submission.joined) {
+    submission.job->AnnounceClass();
+  }
+  if (submission.joined || submission.remembered) {
     return submission;
   }
   // Without the lock, because the disk may be slow. The row has no key until
@@ -110,7 +148,7 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
   if (!inserted.ok()) {
     {
       MutexLock lock(mu_);
-      --waiting_;
+      arriving_.erase(submission.job);
     }
     EndJob(submission.job, inserted);
     return inserted;
@@ -143,147 +181,6 @@ std::vector<std::shared_ptr<Job>> Scheduler::List() const {
 int Scheduler::active_count() const {
   MutexLock lock(mu_);
   return active_;
-}
-
-void Scheduler::AttachWatch(const std::string& job_id,
-                            const std::string& interest_id) {
-  MutexLock lock(mu_);
-  const auto tie = ties_.find(interest_id);
-  if (tie != ties_.end() && tie->second.job->id() == job_id) {
-    ++tie->second.watches;
-  }
-}
-
-void Scheduler::DetachWatch(const std::string& job_id,
-                            const std::string& interest_id) {
-  std::shared_ptr<Job> job;
-  {
-    MutexLock lock(mu_);
-    const auto tie = ties_.find(interest_id);
-    if (tie == ties_.end() || tie->second.job->id() != job_id ||
-        tie->second.watches == 0) {
-      return;
-    }
-    --tie->second.watches;
-    if (tie->second.watches > 0) {
-      return;
-    }
-    job = tie->second.job;
-    ties_.erase(tie);
-  }
-  Leave(job, interest_id);
-}
-
-bool Scheduler::Leave(const std::shared_ptr<Job>& job,
-                      const std::string& interest_id) {
-  const bool left = job->RemoveInterest(interest_id);
-  DropIfQueued(job);
-  return left;
-}
-
-void Scheduler::DropIfQueued(const std::shared_ptr<Job>& job) {
-  if (job->state() != JobState::kCancelling) {
-    return;
-  }
-  Queued dropped;
-  {
-    MutexLock lock(mu_);
-    const auto it =
-        std::find_if(queue_.begin(), queue_.end(),
-                     [&job](const Queued& entry) { return entry.job == job; });
-    if (it != queue_.end()) {
-      dropped = std::move(*it);
-      queue_.erase(it);
-      --waiting_;
-    }
-  }
-  if (dropped.job == nullptr) {
-    // It runs on until its work notices.
-    Tell(options_.changes, ChangeKind::kJob, job->id());
-    return;
-  }
-  dropped.work = nullptr;
-  EndJob(job, job->cancel_reason());
-}
-
-absl::StatusOr<std::shared_ptr<Job>> Scheduler::Cancel(
-    const std::string& job_id, const std::string& interest_id, bool force) {
-  std::shared_ptr<Job> job = Find(job_id);
-  if (job == nullptr) {
-    return FindPastJob(job_id, index_, clock_);
-  }
-  if (IsTerminal(job->state())) {
-    return job;
-  }
-  if (force) {
-    job->ForceCancel(JobCancelledByForce());
-  } else if (interest_id.empty()) {
-    const int callers = job->CancelUnlessShared(CancelledError());
-    if (callers > 0) {
-      return JobShared(job_id, callers);
-    }
-  } else {
-    {
-      MutexLock lock(mu_);
-      const auto tie = ties_.find(interest_id);
-      if (tie != ties_.end() && tie->second.job == job) {
-        ties_.erase(tie);
-      }
-    }
-    const bool left = job->RemoveInterest(interest_id);
-    const JobState state = job->state();
-    if (!left && (state == JobState::kQueued || state == JobState::kRunning)) {
-      return InterestNotFound(job_id);
-    }
-  }
-  DropIfQueued(job);
-  return job;
-}
-
-std::vector<Scheduler::Interest> Scheduler::TakeExpired() {
-  std::vector<Interest> expired;
-  // However far the clock is set, look again soon: tests turn it.
-  constexpr std::chrono::milliseconds kLongest(1000);
-  std::chrono::steady_clock::duration wait = kLongest;
-  bool pending = false;
-  const auto now = clock_.Steady();
-  for (auto it = ties_.begin(); it != ties_.end();) {
-    const Tie& tie = it->second;
-    if (tie.watches == 0 && tie.expires <= now) {
-      expired.emplace_back(tie.job, it->first);
-      it = ties_.erase(it);
-      continue;
-    }
-    if (tie.watches == 0) {
-      pending = true;
-      wait = std::min(wait, tie.expires - now);
-    }
-    ++it;
-  }
-  if (expired.empty()) {
-    if (pending) {
-      changed_.WaitFor(mu_, wait);
-    } else {
-      changed_.Wait(mu_);
-    }
-  }
-  return expired;
-}
-
-void Scheduler::RunReaper() {
-  while (true) {
-    std::vector<Interest> expired;
-    {
-      MutexLock lock(mu_);
-      if (stopping_) {
-        return;
-      }
-      expired = TakeExpired();
-    }
-    for (const auto& [job, interest_id] : expired) {
-      Leave(job, interest_id);
-    }
-  }
 }
 
 }  // namespace bottled

@@ -1,11 +1,16 @@
-// Scheduler: runs jobs on a few worker threads, first come first served, one
-// job per flight key at a time, and remembers finished ones for a while.
+// Scheduler: runs jobs on a few worker threads, in the order of run_queue.h,
+// one job per flight key at a time, and remembers finished ones for a while.
 //
 // Joining and interest: Submit() joins a job of the same flight key that is
 // queued or running, else queues a new one. A job that is cancelling is not
-// joined; the new one waits until it is gone. The last interest that leaves
-// stops a running job within the time that its blocking calls take to notice
-// their token, and drops a queued one at once.
+// joined; the new one waits until it is gone. The last interest that is
+// withdrawn stops a running job within the time that its blocking calls take to
+// notice their token, and drops a queued one at once. A caller who only
+// vanished has 15 seconds to come back; a job that is nearly done by then is
+// finished.
+//
+// A job that failed is asked again for five seconds before it runs again, so
+// that a client that retries without a pause costs nothing.
 
 #ifndef BOTTLED_JOBS_SCHEDULER_H_
 #define BOTTLED_JOBS_SCHEDULER_H_
@@ -23,12 +28,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "jobs/change_feed.h"
 #include "jobs/job.h"
 #include "jobs/job_class.h"
+#include "jobs/run_queue.h"
 #include "store/index.h"
 
 namespace bottled {
@@ -39,15 +46,22 @@ class Scheduler {
   // Does the work in a worker thread. Returns the published artifact. It must
   // honour job.token() in every blocking call, and may have ended the job's row
   // in the index already (Index::InsertArtifact). An exception ends the job as
-  // INTERNAL. It is destroyed before anybody hears of the job's end.
-  using Work = absl::AnyInvocable<absl::StatusOr<ArtifactRecord>(Job& job)>;
+  // INTERNAL. It is destroyed before anybody hears of the job's end. That of a
+  // warm job is called again when the job had to yield.
+  using Work = RunQueue::Work;
 
   struct Options {
     int max_running = 2;
     int max_queued = 1000;
+    // Interactive ones that one client waits for.
+    int max_queued_per_client = 64;
     int max_remembered = 1000;
     // How long an interest tied to a watch may stay without one.
     std::chrono::milliseconds attach_timeout{30'000};
+    // How long the last of them stays when its watch ended.
+    std::chrono::milliseconds leave_grace{15'000};
+    // How long a failure is the answer to the same question.
+    std::chrono::milliseconds failure_window{5'000};
     std::string boot_id;
     // Hears of every job that is made and of every change of a job's state. May
     // be null; outlives the scheduler.
@@ -65,9 +79,11 @@ class Scheduler {
     // The content key; empty when it is not known yet.
     Digest key;
     std::string source;  // for a person
-    // The interest ends when the watch that names it ends, or after
-    // attach_timeout without one.
+    // The interest ends with the watch that names it (see leave_grace), or
+    // after attach_timeout without one.
     bool tied = false;
+    // Run even if the same thing failed just now.
+    bool fresh = false;
     JobClass job_class = JobClass::kInteractive;
     // Who asks, for fairness: any text that is the same for one client. Empty:
     // nobody in particular.
@@ -77,11 +93,14 @@ class Scheduler {
     std::shared_ptr<Job> job;
     std::string interest_id;
     bool joined = false;
+    // The job has failed already, just now.
+    bool remembered = false;
   };
   // `make_work` is only called for a new job, without a lock. Blocks for one
   // write to the index, whose error it returns: a job without a row could not
-  // publish. RESOURCE_EXHAUSTED, reason TOO_MANY_JOBS, when the queue is full;
-  // UNAVAILABLE, reason SHUTTING_DOWN, after Stop() began.
+  // publish. RESOURCE_EXHAUSTED, reasons TOO_MANY_JOBS when the queue is full
+  // and TOO_MANY_JOBS_OF_CLIENT; UNAVAILABLE, reason SHUTTING_DOWN, after
+  // Stop() began.
   absl::StatusOr<Submission> Submit(const Request& request,
                                     absl::AnyInvocable<Work()> make_work);
 
@@ -91,7 +110,9 @@ class Scheduler {
   std::vector<std::shared_ptr<Job>> List() const;
   int active_count() const;
 
-  // A watch with this interest began or ended.
+  // A watch with this interest began or ended. When its last one ended the
+  // interest is withdrawn, at once if others want the job, else after
+  // leave_grace unless the job is more than 80 % done.
   void AttachWatch(const std::string& job_id, const std::string& interest_id);
   void DetachWatch(const std::string& job_id, const std::string& interest_id);
 
@@ -109,32 +130,44 @@ class Scheduler {
   void Stop(std::chrono::milliseconds grace);
 
  private:
-  struct Queued {
-    std::shared_ptr<Job> job;
-    Work work;
-  };
+  using Queued = RunQueue::Entry;
   // An interest tied to a watch: attached watches, or the moment it expires.
   struct Tie {
     std::shared_ptr<Job> job;
     int watches = 0;
     std::chrono::steady_clock::time_point expires;
+    // It had a watch.
+    bool vanished = false;
+  };
+  struct Failure {
+    std::chrono::steady_clock::time_point at;
+    std::shared_ptr<Job> job;
   };
   using Interest = std::pair<std::shared_ptr<Job>, std::string>;
 
   void RunWorker();
   void RunJob(Queued next);
-  void RunReaper();
+  // Queues a job again that was asked to yield. False when it was not, or must
+  // end now.
+  bool Requeue(Queued& entry);
+  // Deals with what time alone changes.
+  void RunTimer();
 
   // Joins a flight or registers a new one; `submission` tells which.
   absl::Status JoinOrAdd(const Request& request, Submission& submission);
+  // RESOURCE_EXHAUSTED when no more may wait.
+  absl::Status CheckRoom(const Request& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The job that failed just now of this flight, or nullptr.
+  std::shared_ptr<Job> RecentFailure(const std::string& flight_key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddTie(const Submission& submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Queues a new job, or says why it must end at once instead.
   absl::Status Enqueue(const std::shared_ptr<Job>& job, Work& work);
-  // The first queued job whose flight key is free, or the end.
-  std::deque<Queued>::iterator NextRunnable()
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Interests whose time is over, or, if there are none, waits for the next.
+  // Interests whose time is over.
   std::vector<Interest> TakeExpired() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Until time may have changed something, or somebody has.
+  void WaitForTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Withdraws an interest. False when the job has no such interest.
   bool Leave(const std::shared_ptr<Job>& job, const std::string& interest_id);
@@ -156,15 +189,16 @@ class Scheduler {
   mutable Mutex mu_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::deque<Queued> queue_ ABSL_GUARDED_BY(mu_);
-  // Jobs in the queue or on their way into it.
-  int waiting_ ABSL_GUARDED_BY(mu_) = 0;
+  RunQueue queue_ ABSL_GUARDED_BY(mu_);
+  // Jobs on their way into the queue.
+  std::set<std::shared_ptr<Job>> arriving_ ABSL_GUARDED_BY(mu_);
   // Jobs that have not ended.
   int active_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t ended_ ABSL_GUARDED_BY(mu_) = 0;
-  std::set<std::string> running_keys_ ABSL_GUARDED_BY(mu_);
   // flight key → the job that may be joined.
   std::map<std::string, std::shared_ptr<Job>> flights_ ABSL_GUARDED_BY(mu_);
+  // flight key → when it failed, and the job.
+  std::map<std::string, Failure> failures_ ABSL_GUARDED_BY(mu_);
   // By ID: live and remembered ones.
   std::map<std::string, std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mu_);
   // IDs in the order of submission.
@@ -177,7 +211,7 @@ class Scheduler {
   // Held by Stop().
   Mutex stop_mu_;
   std::vector<std::thread> workers_ ABSL_GUARDED_BY(stop_mu_);
-  std::thread reaper_ ABSL_GUARDED_BY(stop_mu_);
+  std::thread timer_ ABSL_GUARDED_BY(stop_mu_);
 };
 
 }  // namespace bottled

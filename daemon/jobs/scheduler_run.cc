@@ -59,33 +59,20 @@ Finished ToFinished(const Job& job, absl::StatusOr<ArtifactRecord> result) {
 
 }  // namespace
 
-std::deque<Scheduler::Queued>::iterator Scheduler::NextRunnable() {
-  auto it = queue_.begin();
-  while (it != queue_.end() && running_keys_.contains(it->job->flight_key())) {
-    ++it;
-  }
-  return it;
-}
-
 void Scheduler::RunWorker() {
   while (true) {
-    Queued next;
+    std::optional<Queued> next;
     {
       MutexLock lock(mu_);
-      auto it = NextRunnable();
-      while (!stopping_ && it == queue_.end()) {
+      while (!stopping_ &&
+             !(next = queue_.Start(clock_.Steady())).has_value()) {
         changed_.Wait(mu_);
-        it = NextRunnable();
       }
-      if (stopping_) {
+      if (!next.has_value()) {
         return;
       }
-      next = std::move(*it);
-      queue_.erase(it);
-      --waiting_;
-      running_keys_.insert(next.job->flight_key());
     }
-    RunJob(std::move(next));
+    RunJob(*std::move(next));
   }
 }
 
@@ -103,18 +90,43 @@ void Scheduler::RunJob(Queued next) {
   }
   absl::StatusOr<ArtifactRecord> result =
       runs ? Invoke(next.work, job) : job.cancel_reason();
+  if (!result.ok() && Requeue(next)) {
+    return;
+  }
   next.work = nullptr;
   EndJob(next.job, std::move(result));
   bool trim = false;
   {
     MutexLock lock(mu_);
-    running_keys_.erase(job.flight_key());
+    queue_.End(job);
     trim = ended_++ % kTrimEvery == 0;
     changed_.NotifyAll();
   }
   if (trim) {
     LogFailure(job, "cannot trim old jobs", index_.TrimJobs(clock_.NowMs()));
   }
+}
+
+bool Scheduler::Requeue(Queued& entry) {
+  Job& job = *entry.job;
+  if (!job.Yield()) {
+    return false;
+  }
+  LogFailure(job, "cannot note that it waits", index_.MarkQueued(job.id()));
+  {
+    MutexLock lock(mu_);
+    // Whoever cancels after this finds it in the queue.
+    if (stopping_) {
+      job.ForceCancel(JobCutShort());
+    }
+    if (!job.cancel_reason().ok()) {
+      return false;
+    }
+    queue_.Yield(std::move(entry), clock_.Steady());
+    changed_.NotifyAll();
+  }
+  Tell(options_.changes, ChangeKind::kJob, job.id());
+  return true;
 }
 
 void Scheduler::EndJob(const std::shared_ptr<Job>& job,
@@ -158,6 +170,17 @@ void Scheduler::Forget(const std::shared_ptr<Job>& job) {
   if (flight != flights_.end() && flight->second == job) {
     flights_.erase(flight);
   }
+  if (job->state() == JobState::kFailed) {
+    // Who repairs something and asks again at once is no storm: the first
+    // failure is only noted, the second one is remembered.
+    const auto now = clock_.Steady();
+    const auto [it, first] =
+        failures_.try_emplace(job->flight_key(), Failure{.at = now});
+    if (!first) {
+      const bool soon = now - it->second.at < options_.failure_window;
+      it->second = {.at = now, .job = soon ? job : nullptr};
+    }
+  }
   std::erase_if(ties_,
                 [&job](const auto& tie) { return tie.second.job == job; });
   ended_order_.push_back(job->id());
@@ -175,8 +198,7 @@ void Scheduler::Stop(std::chrono::milliseconds grace) {
   {
     MutexLock lock(mu_);
     stopping_ = true;
-    dropped.swap(queue_);
-    waiting_ -= static_cast<int>(dropped.size());
+    dropped = queue_.Clear();
     changed_.NotifyAll();
   }
   for (Queued& entry : dropped) {
@@ -202,8 +224,8 @@ void Scheduler::Stop(std::chrono::milliseconds grace) {
     worker.join();
   }
   workers_.clear();
-  if (reaper_.joinable()) {
-    reaper_.join();
+  if (timer_.joinable()) {
+    timer_.join();
   }
 }
 

@@ -153,6 +153,8 @@ class Index {
   // inserted.
   absl::Status InsertJob(const JobRecord& job);
   absl::Status MarkRunning(const std::string& id, int64_t now_ms);
+  // It waits again, without a key, as if it had never run.
+  absl::Status MarkQueued(const std::string& id);
   absl::Status SetJobKey(const std::string& id, const Digest& key);
   // P7: the artifact is complete and synced in the stage directory. `record`
   // is kept so that a restart can finish the publication.

@@ -111,6 +111,13 @@ absl::Status Index::MarkRunning(const std::string& id, int64_t now_ms) {
   });
 }
 
+absl::Status Index::MarkQueued(const std::string& id) {
+  return state_->Write([&](Connection& c) -> absl::Status {
+    RETURN_IF_ERROR(Statement::Use(c.statements.job_requeue).Bind(id).Run());
+    return CheckChanged(c, id);
+  });
+}
+
 absl::Status Index::SetJobKey(const std::string& id, const Digest& key) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(CheckKeyFree(c, id, key));

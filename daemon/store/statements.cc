@@ -187,6 +187,11 @@ absl::Status PrepareJobs(Database& db, Statements& out) {
            fmt::format("UPDATE job SET state = 'running', started_ms = ? "
                        "WHERE id = ? AND {}",
                        kOpen)},
+          {&S::job_requeue,
+           fmt::format("UPDATE job SET state = 'queued', started_ms = 0, "
+                       "content_key = NULL, artifact = NULL, publishing = NULL "
+                       "WHERE id = ? AND {}",
+                       kOpen)},
           {&S::job_set_key,
            fmt::format("UPDATE job SET content_key = ? WHERE id = ? AND {}",
                        kOpen)},

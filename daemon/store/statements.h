@@ -29,6 +29,7 @@ struct Statements {
   Statement build_get, build_put, build_trim;
 
   Statement job_put, job_by_id, job_by_open_key, job_list, job_list_open;
+  Statement job_requeue;
   Statement job_run, job_set_key, job_publish, job_finish, job_succeed;
   Statement job_trim_age, job_trim_count;
 

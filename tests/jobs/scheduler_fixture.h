@@ -16,8 +16,11 @@ namespace bottled::testing {
 class SchedulerFixture : public ::testing::Test {
  protected:
   void Start(Scheduler::Options options = {}) {
+    Start(std::move(options), Clock::System());
+  }
+  void Start(Scheduler::Options options, const Clock& clock) {
     options.boot_id = "boot";
-    scheduler_ = std::make_unique<Scheduler>(options, *index_, Clock::System());
+    scheduler_ = std::make_unique<Scheduler>(options, *index_, clock);
   }
 
   static ArtifactRecord Artifact(const std::string& name) {
@@ -64,6 +67,20 @@ class SchedulerFixture : public ::testing::Test {
                                .source = "source of " + key,
                                .tied = tied},
                               [&work] { return std::move(work); });
+  }
+
+  // As a client of that name, or as a warmer.
+  Scheduler::Submission SubmitAs(const std::string& key, JobClass job_class,
+                                 Scheduler::Work work,
+                                 const std::string& client = "") {
+    auto submission = scheduler_->Submit({.flight_key = key,
+                                          .key = Sha256Of(key),
+                                          .source = "source of " + key,
+                                          .job_class = job_class,
+                                          .client = client},
+                                         [&work] { return std::move(work); });
+    EXPECT_TRUE(submission.ok()) << submission.status();
+    return submission.ok() ? *submission : Scheduler::Submission();
   }
 
   JobRecord Row(const Job& job) {

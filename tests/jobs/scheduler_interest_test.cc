@@ -1,5 +1,6 @@
 // Who may stop whose job (reliability rules of shared cancellation).
 
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -12,11 +13,47 @@
 namespace bottled {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::WaitForEnd;
 using testing::WaitUntil;
 
-class InterestTest : public testing::SchedulerFixture {};
+class InterestTest : public testing::SchedulerFixture {
+ protected:
+  // A job at work, more than 80 % done or not.
+  Scheduler::Submission Running(const std::string& key, bool nearly_done,
+                                bool tied = true) {
+    const auto submission = Submit(
+        key,
+        [this, nearly_done,
+         held = Held()](Job& job) mutable -> absl::StatusOr<ArtifactRecord> {
+          job.events().StartStage(nearly_done ? Stage::kPublish : Stage::kRead);
+          return held(job);
+        },
+        tied);
+    EXPECT_TRUE(WaitForHeld(1));
+    return submission;
+  }
+  void Vanish(const Scheduler::Submission& submission) {
+    scheduler_->AttachWatch(submission.job->id(), submission.interest_id);
+    scheduler_->DetachWatch(submission.job->id(), submission.interest_id);
+  }
+
+  testing::TestClock clock_;
+};
+
+// Notices its token while it turns a few times.
+absl::StatusOr<ArtifactRecord> Spin(Job& job) {
+  for (int spin = 0; spin < 3; ++spin) {
+    std::this_thread::yield();
+    if (job.token().Cancelled()) {
+      return job.token().Check();
+    }
+  }
+  ArtifactRecord record;
+  record.digest = Sha256Of(job.flight_key());
+  return record;
+}
 
 TEST_F(InterestTest, OneOfSeveralLeavesTheOthersAlone) {
   Start();
@@ -184,7 +221,7 @@ TEST_F(InterestTest, ATiedInterestEndsWithItsLastWatch) {
 }
 
 TEST_F(InterestTest, AnInterestInAnotherJobIsNotTouched) {
-  Start();
+  Start({.leave_grace = std::chrono::milliseconds(0)});
   const auto tied = Submit("k", Held(), /*tied=*/true);
   const auto other = Submit("other", Held());
   EXPECT_TRUE(HasReason(
@@ -193,12 +230,14 @@ TEST_F(InterestTest, AnInterestInAnotherJobIsNotTouched) {
   // Still tied: it ends with its watch.
   scheduler_->AttachWatch(tied.job->id(), tied.interest_id);
   scheduler_->DetachWatch(tied.job->id(), tied.interest_id);
-  EXPECT_FALSE(tied.job->HasInterest(tied.interest_id));
+  EXPECT_TRUE(
+      WaitUntil([&] { return !tied.job->HasInterest(tied.interest_id); }));
   Release();
 }
 
 TEST_F(InterestTest, AWatchThatCameInTimeKeepsTheInterest) {
-  Start({.attach_timeout = std::chrono::milliseconds(300)});
+  Start({.attach_timeout = std::chrono::milliseconds(300),
+         .leave_grace = std::chrono::milliseconds(0)});
   const auto tied = Submit("k", Held(), /*tied=*/true);
   scheduler_->AttachWatch(tied.job->id(), tied.interest_id);
   // A second one with the same deadline shows that the deadline has passed.
@@ -210,33 +249,98 @@ TEST_F(InterestTest, AWatchThatCameInTimeKeepsTheInterest) {
   EXPECT_EQ(WaitForEnd(*tied.job).state, JobState::kCancelled);
 }
 
+TEST_F(InterestTest, WhoOnlyVanishedHasTimeToComeBack) {
+  Start({}, clock_);
+  const auto tied = Running("k", /*nearly_done=*/false);
+  Vanish(tied);
+  clock_.Advance(std::chrono::milliseconds(14'999));
+  scheduler_->AttachWatch(tied.job->id(), tied.interest_id);
+  clock_.Advance(std::chrono::minutes(1));
+  EXPECT_TRUE(tied.job->HasInterest(tied.interest_id));
+  EXPECT_EQ(tied.job->state(), JobState::kRunning);
+  scheduler_->DetachWatch(tied.job->id(), tied.interest_id);
+  EXPECT_EQ(tied.job->state(), JobState::kRunning);
+  clock_.Advance(std::chrono::milliseconds(15'000));
+  EXPECT_EQ(WaitForEnd(*tied.job).state, JobState::kCancelled);
+}
+
+TEST_F(InterestTest, WhatIsNearlyDoneIsFinishedForNobody) {
+  Start({}, clock_);
+  const auto tied = Running("k", /*nearly_done=*/true);
+  Vanish(tied);
+  // A second one shows that the grace is over for both.
+  const auto queued = Submit("other", Held(), /*tied=*/true);
+  Vanish(queued);
+  clock_.Advance(std::chrono::milliseconds(15'000));
+  EXPECT_EQ(WaitForEnd(*queued.job).state, JobState::kCancelled);
+  EXPECT_EQ(tied.job->state(), JobState::kRunning);
+  Release();
+  EXPECT_EQ(WaitForEnd(*tied.job).state, JobState::kSucceeded);
+}
+
+// Ctrl-C is a word, and not a lost connection.
+TEST_F(InterestTest, AWithdrawalStopsEvenWhatIsNearlyDone) {
+  Start({}, clock_);
+  const auto tied = Running("k", /*nearly_done=*/true);
+  ASSERT_TRUE(scheduler_->Cancel(tied.job->id(), tied.interest_id, false).ok());
+  EXPECT_EQ(WaitForEnd(*tied.job).state, JobState::kCancelled);
+}
+
+TEST_F(InterestTest, AWarmerKeepsWhatItsLastCallerLeaves) {
+  Start({}, clock_);
+  const auto warm = SubmitAs("k", JobClass::kWarm, Held());
+  ASSERT_TRUE(WaitForHeld(1));
+  const auto tied = Submit("k", Quick(), /*tied=*/true);
+  EXPECT_TRUE(tied.joined);
+  EXPECT_EQ(warm.job->job_class(), JobClass::kInteractive);
+  Vanish(tied);
+  EXPECT_EQ(warm.job->job_class(), JobClass::kWarm);
+  EXPECT_EQ(warm.job->state(), JobState::kRunning);
+  EXPECT_THAT(warm.job->events().LogTail(2),
+              ElementsAre(HasSubstr("promoted"), HasSubstr("lowered")));
+  Release();
+  EXPECT_EQ(WaitForEnd(*warm.job).state, JobState::kSucceeded);
+}
+
 // Random joins and leaves: every job ends exactly once, nobody who stayed is
 // left without a result, and the books are empty in the end.
 TEST_F(InterestTest, RandomInterleavingsLoseNobody) {
-  Start({.max_running = 3});
+  Start({.max_running = 3, .leave_grace = std::chrono::milliseconds(1)});
+  const unsigned seed = std::random_device()();
+  printf("seed %u\n", seed);
   std::atomic<int> results = 0;
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
-      unsigned random = t * 7919 + 1;
-      for (int i = 0; i < 150; ++i) {
-        random = random * 1103515245 + 12345;
-        const std::string key = std::to_string(random / 65536 % 4);
-        const bool leave = random / 4096 % 2 == 0;
-        const auto submission =
-            Submit(key, [](Job& job) -> absl::StatusOr<ArtifactRecord> {
-              for (int spin = 0; spin < 3; ++spin) {
-                std::this_thread::yield();
-                if (job.token().Cancelled()) {
-                  return job.token().Check();
-                }
-              }
-              return Artifact(job.flight_key());
-            });
-        if (leave) {
-          (void)scheduler_->Cancel(submission.job->id(), submission.interest_id,
-                                   false);
+      std::mt19937 random(seed + t);
+      for (int i = 0; i < 1250; ++i) {
+        const std::string key = std::to_string(random() % 4);
+        const bool warm = random() % 3 == 0;
+        const unsigned how = random() % 4;
+        auto request = Scheduler::Request{
+            .flight_key = key,
+            .key = Sha256Of(key),
+            .source = "source of " + key,
+            .tied = how == 0,
+            .job_class = warm ? JobClass::kWarm : JobClass::kInteractive,
+            .client = std::to_string(t)};
+        const auto submitted = scheduler_->Submit(request, [] { return Spin; });
+        ASSERT_TRUE(submitted.ok()) << submitted.status();
+        const Scheduler::Submission& submission = *submitted;
+        const std::string& id = submission.job->id();
+        if (how == 0) {
+          // Gone without a word.
+          scheduler_->AttachWatch(id, submission.interest_id);
+          scheduler_->DetachWatch(id, submission.interest_id);
           continue;
+        }
+        if (how == 1) {
+          (void)scheduler_->Cancel(id, submission.interest_id, false);
+          continue;
+        }
+        if (how == 2) {
+          // As the scheduler would, but at any moment.
+          submission.job->AskToYield();
         }
         const JobSnapshot end = WaitForEnd(*submission.job);
         EXPECT_EQ(end.state, JobState::kSucceeded);

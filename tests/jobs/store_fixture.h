@@ -22,6 +22,8 @@ class StoreFixture : public ::testing::Test {
     objects_ = *std::move(objects);
     Scheduler::Options options;
     options.boot_id = "boot";
+    // What failed may be tried again at once.
+    options.failure_window = std::chrono::milliseconds(0);
     scheduler_ = std::make_unique<Scheduler>(options, *index_, Clock::System());
   }
 
