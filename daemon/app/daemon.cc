@@ -165,6 +165,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   Scheduler::Options scheduling;
   scheduling.max_running = options_.max_running_jobs;
   scheduling.max_queued = options_.max_queued_jobs;
+  scheduling.max_queued_per_client = options_.max_queued_jobs_per_client;
   scheduling.boot_id = RandomHex(8);
   scheduling.changes = feed_.get();
   scheduler_ = std::make_unique<Scheduler>(scheduling, *index_, clock);
@@ -200,7 +201,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                            .uploads = *uploads_,
                            .index = *index_,
                            .objects = *objects_,
-                           .clock = clock},
+                           .clock = clock,
+                           .peers = peers_},
       ServiceInfo{.version = kVersion,
                   .started_ms = clock.NowMs(),
                   .places = places_,
@@ -256,7 +258,10 @@ absl::Status Daemon::Serve() {
   }
   ASSIGN_OR_RETURN(server_,
                    Server::Start({.uid = ::geteuid(),
-                                  .max_connections = options_.max_connections},
+                                  .max_connections = options_.max_connections,
+                                  .max_connections_per_process =
+                                      options_.max_connections_per_process,
+                                  .peers = &peers_},
                                  std::move(sockets), *service_));
   sweeping_ = std::make_unique<Periodic>(
       kSweepInterval, [this](const CancelToken& cancel) { Sweep(cancel); });

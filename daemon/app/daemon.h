@@ -37,6 +37,7 @@
 #include "pack/smolvm_program.h"
 #include "platform/instance_lock.h"
 #include "platform/places.h"
+#include "rpc/peers.h"
 #include "rpc/server.h"
 #include "rpc/service.h"
 #include "store/index.h"
@@ -98,6 +99,7 @@ class Daemon {
   std::unique_ptr<BottleService> bottles_;
   std::unique_ptr<Preflight> preflight_;
   std::unique_ptr<PrepareService> prepares_;
+  Peers peers_;
   std::unique_ptr<BottledService> service_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Periodic> sweeping_;

@@ -18,9 +18,11 @@ struct Options {
   // Jobs that run at once, and that wait.
   int max_running_jobs = 2;
   int max_queued_jobs = 1000;
+  int max_queued_jobs_per_client = 64;
   // Compressing threads of one job; 0 = one per processor, at most 4.
   int pack_threads = 0;
   int max_connections = 256;
+  int max_connections_per_process = 64;
   int max_watchers = 10'000;
   // Largest image, uncompressed; smolvm takes no more than 128 GiB.
   int64_t max_image_bytes = int64_t{128} << 30;

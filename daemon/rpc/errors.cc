@@ -11,10 +11,11 @@ absl::Status BadRequest(std::string_view what) {
                    "See the comments in proto/bottled/v1/bottled.proto.");
 }
 
-absl::Status TooManyWatchers(int limit) {
+absl::Status TooManyWatchers(int limit, std::string_view where) {
   return MakeError(
       absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
-      fmt::format("There are already {} watchers, the most allowed", limit),
+      fmt::format("There are already {} watchers{}, the most allowed", limit,
+                  where),
       "Use GetJob, or end other watchers first.");
 }
 

@@ -12,8 +12,9 @@ namespace bottled {
 // A request that breaks the contract. Reason BAD_REQUEST.
 absl::Status BadRequest(std::string_view what);
 
-// More WatchJob streams than allowed. Reason TOO_MANY_WATCHERS.
-absl::Status TooManyWatchers(int limit);
+// More watches than allowed; `where` is "" or says of what. Reason
+// TOO_MANY_WATCHERS.
+absl::Status TooManyWatchers(int limit, std::string_view where);
 
 // A plan.json that is no plan: somebody changed it, or a power failure took it
 // before it was on the disk. Reason PLAN_DAMAGED.

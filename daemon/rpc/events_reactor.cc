@@ -42,7 +42,8 @@ EventsReactor::EventsReactor(const Deps& deps,
       cursor_(request.after_seq() > 0 ? request.after_seq()
                                       : deps.feed.last_seq()),
       last_write_(std::chrono::steady_clock::now()) {
-  absl::StatusOr<int64_t> hub_id = deps_.hub.Add([this] { Pump(); });
+  absl::StatusOr<int64_t> hub_id =
+      deps_.hub.Add(context->peer(), [this] { Pump(); });
   if (!hub_id.ok()) {
     {
       MutexLock lock(mu_);
@@ -94,25 +95,37 @@ bool EventsReactor::PrepareHeartbeat() {
 void EventsReactor::Pump() {
   bool write = false;
   bool cancelled = false;
+  bool stuck = false;
   {
     MutexLock lock(mu_);
-    if (writing_ || finishing_) {
+    if (finishing_ || stuck_) {
       return;
     }
-    write = !cancelled_ && !drained_ &&
+    if (writing_) {
+      stuck_ = std::chrono::steady_clock::now() - last_write_ >
+               WatchHub::kMaxWriteTime;
+      if (!stuck_) {
+        return;
+      }
+    }
+    stuck = stuck_;
+    write = !stuck && !cancelled_ && !drained_ &&
             (PrepareChange() || (!drained_ && PrepareHeartbeat()));
     if (write) {
       writing_ = true;
       last_write_ = std::chrono::steady_clock::now();
-    } else if (cancelled_ || drained_) {
+    } else if (!stuck && (cancelled_ || drained_)) {
       finishing_ = true;
       cancelled = cancelled_;
-    } else {
+    } else if (!stuck) {
       return;
     }
   }
   // Outside of the lock, because gRPC may call back from here.
-  if (write) {
+  if (stuck) {
+    // The write ends with an error then.
+    context_->TryCancel();
+  } else if (write) {
     StartWrite(&response_);
   } else {
     Finish(cancelled ? grpc::Status::CANCELLED
@@ -124,6 +137,7 @@ void EventsReactor::OnWriteDone(bool ok) {
   {
     MutexLock lock(mu_);
     writing_ = false;
+    stuck_ = false;
     cancelled_ = cancelled_ || !ok;
   }
   Pump();

@@ -59,6 +59,8 @@ class EventsReactor : public grpc::ServerWriteReactor<v1::WatchEventsResponse> {
   Mutex mu_;
   int64_t cursor_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  // What is being written is not taken, and the call was cancelled for it.
+  bool stuck_ ABSL_GUARDED_BY(mu_) = false;
   // The feed has ended and everything was sent.
   bool drained_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;

@@ -14,6 +14,9 @@ namespace {
 constexpr size_t kMaxMessageBytes = 2048;
 constexpr size_t kMaxTrailerBytes = 4096;
 
+// When it may be worth to ask again after a limit was hit.
+constexpr char kRetryAfterMs[] = "2000";
+
 grpc::StatusCode ToGrpcCode(absl::StatusCode code) {
   // Both enums have the canonical numbers.
   return static_cast<grpc::StatusCode>(code);
@@ -46,6 +49,11 @@ grpc::Status ToGrpcStatus(grpc::ServerContextBase* context,
   }
   if (failure.ByteSizeLong() > kMaxTrailerBytes) {
     failure.set_remedy(Printable(failure.remedy(), kMaxMessageBytes / 2));
+  }
+  if (status.code() == absl::StatusCode::kResourceExhausted &&
+      failure.reason().starts_with("TOO_MANY_")) {
+    // For clients whose retry policy is gRPC's own (gRFC A6).
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", kRetryAfterMs);
   }
   context->AddTrailingMetadata(kErrorTrailer, failure.SerializeAsString());
   return grpc::Status(ToGrpcCode(status.code()), failure.message());

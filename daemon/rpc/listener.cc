@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -16,6 +17,10 @@
 
 namespace bottled {
 namespace {
+
+// How long a socket is left alone when nothing can be done for it.
+constexpr int kStarvedMs = 100;
+constexpr std::chrono::minutes kComplainEvery(1);
 
 Fd OpenSpare() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -69,14 +74,17 @@ void Listener::Run() {
   while (true) {
     polled.clear();
     polled.push_back({.fd = wake_read_.get(), .events = POLLIN, .revents = 0});
+    const short wanted = starved_ ? 0 : POLLIN;
     for (const Fd& socket : sockets_) {
-      polled.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
+      polled.push_back({.fd = socket.get(), .events = wanted, .revents = 0});
     }
-    for (const Fd& connection : connections_) {
+    for (const Connection& connection : connections_) {
       // No events asked for: only hang-up and error are reported.
-      polled.push_back({.fd = connection.get(), .events = 0, .revents = 0});
+      polled.push_back({.fd = connection.fd.get(), .events = 0, .revents = 0});
     }
-    if (::poll(polled.data(), polled.size(), -1) < 0) {
+    const int wait = starved_ ? kStarvedMs : -1;
+    starved_ = false;
+    if (::poll(polled.data(), polled.size(), wait) < 0) {
       continue;
     }
     if (polled[0].revents != 0) {
@@ -85,8 +93,7 @@ void Listener::Run() {
     const size_t first = 1 + sockets_.size();
     for (size_t i = polled.size(); i-- > first;) {
       if (polled[i].revents != 0) {
-        connections_.erase(connections_.begin() +
-                           static_cast<std::ptrdiff_t>(i - first));
+        Drop(i - first);
       }
     }
     for (size_t i = 1; i < first; ++i) {
@@ -108,30 +115,54 @@ void Listener::Accept(int socket) {
 
 void Listener::AcceptWithSpare(int socket) {
   spare_.Reset();
-  AcceptCloexec(socket);
+  starved_ = !AcceptCloexec(socket).valid();
   spare_ = OpenSpare();
-  Log("rpc")->warn("no file descriptor left: refused a connection");
+  Refuse("no file descriptor is left");
+}
+
+void Listener::Drop(size_t index) {
+  if (options_.peers != nullptr) {
+    options_.peers->Remove(connections_[index].peer);
+  }
+  connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void Listener::Refuse(std::string_view why) {
+  ++refused_;
+  const auto now = std::chrono::steady_clock::now();
+  if (!complained_.has_value() || now - *complained_ >= kComplainEvery) {
+    complained_ = now;
+    Log("rpc")->warn("refused a connection: {} ({} refused so far)", why,
+                     refused_);
+  }
 }
 
 void Listener::Admit(Fd connection) {
   const absl::StatusOr<PeerCredentials> peer =
       GetPeerCredentials(connection.get());
   if (!peer.ok() || peer->uid != options_.uid) {
-    ++refused_;
-    Log("rpc")->warn("closed a connection of another user ({} so far)",
-                     refused_);
-    return;
+    return Refuse("it is another user's");
   }
   if (static_cast<int>(connections_.size()) >= options_.max_connections) {
-    Log("rpc")->warn("closed a connection: {} are open, the most allowed",
-                     connections_.size());
-    return;
+    return Refuse("the most that are allowed are open");
+  }
+  if (peer->pid != 0 &&
+      std::count_if(connections_.begin(), connections_.end(),
+                    [&peer](const Connection& other) {
+                      return other.pid == peer->pid;
+                    }) >= options_.max_connections_per_process) {
+    return Refuse("its process has the most that are allowed");
   }
   Fd copy(::fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
   if (!copy.valid()) {
-    return;
+    return Refuse("no file descriptor is left");
   }
-  connections_.push_back(std::move(connection));
+  connections_.push_back(
+      {.fd = std::move(connection),
+       .pid = peer->pid,
+       .peer = options_.peers == nullptr
+                   ? 0
+                   : options_.peers->Add(copy.get(), peer->pid)});
   on_connection_(std::move(copy));
 }
 

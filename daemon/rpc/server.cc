@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
 #include "grpcpp/server_builder.h"
 #include "grpcpp/server_posix.h"
 
@@ -18,8 +19,10 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 // gRPC's default refuses client pings more frequent than five minutes.
 constexpr int kMinClientPingMs = 10'000;
 constexpr int kMaxStreams = 1024;
-constexpr int kMaxMetadataBytes = 16 * 1024;
-constexpr int kMaxReceivedBytes = 4 << 20;
+constexpr int kMaxMetadataBytes = 8 * 1024;
+// 1 MiB of an upload and what is around it.
+constexpr int kMaxReceivedBytes = (1 << 20) + (64 << 10);
+constexpr size_t kMaxMemoryBytes = size_t{256} << 20;
 
 }  // namespace
 
@@ -38,6 +41,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  grpc::ResourceQuota quota("bottled");
+  quota.Resize(kMaxMemoryBytes);
+  builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   builder.RegisterService(&service);
   std::unique_ptr<grpc::Server> grpc_server = builder.BuildAndStart();
@@ -49,7 +55,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
   ASSIGN_OR_RETURN(
       server->listener_,
       Listener::Start(
-          {.uid = options.uid, .max_connections = options.max_connections},
+          {.uid = options.uid,
+           .max_connections = options.max_connections,
+           .max_connections_per_process = options.max_connections_per_process,
+           .peers = options.peers},
           std::move(sockets), [raw](Fd connection) {
             grpc::AddInsecureChannelFromFd(raw, connection.Release());
           }));

@@ -26,6 +26,9 @@ class Server {
   struct Options {
     uid_t uid = 0;
     int max_connections = 256;
+    int max_connections_per_process = 64;
+    // As in Listener::Options.
+    Peers* peers = nullptr;
   };
 
   // Serves at once. `service` must outlive the server.

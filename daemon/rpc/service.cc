@@ -103,8 +103,8 @@ grpc::Status BottledService::Pack(grpc::ServerContext* context,
                                   const v1::PackRequest* request,
                                   v1::PackResponse* response) {
   const auto pack = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const PackSpec spec,
-                     FromProto(*request, info_.default_engine));
+    ASSIGN_OR_RETURN(PackSpec spec, FromProto(*request, info_.default_engine));
+    spec.client = deps_.peers.ClientOf(context->peer());
     // Bounded by the engine client's timeout; the client's going away changes
     // nothing that matters here.
     ASSIGN_OR_RETURN(const PackAnswer answer,

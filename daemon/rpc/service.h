@@ -25,6 +25,7 @@
 #include "jobs/upload.h"
 #include "platform/places.h"
 #include "rpc/call_cancel.h"
+#include "rpc/peers.h"
 #include "rpc/watch_hub.h"
 #include "store/index.h"
 #include "store/objects.h"
@@ -63,6 +64,7 @@ class BottledService
     Index& index;
     Objects& objects;
     const Clock& clock;
+    const Peers& peers;
   };
 
   BottledService(const Deps& deps, ServiceInfo info);

@@ -42,8 +42,9 @@ grpc::Status BottledService::Prepare(grpc::ServerContext* context,
                                      const v1::PrepareRequest* request,
                                      v1::PrepareResponse* response) {
   const auto prepare = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const PrepareSpec spec,
+    ASSIGN_OR_RETURN(PrepareSpec spec,
                      FromProto(*request, info_.default_engine));
+    spec.client = deps_.peers.ClientOf(context->peer());
     const CallCancel cancel(call_watcher_, context);
     ASSIGN_OR_RETURN(const Prepared prepared,
                      deps_.prepares.Prepare(spec, cancel.token()));

@@ -19,19 +19,34 @@ WatchHub::~WatchHub() {
   thread_.join();
 }
 
-absl::StatusOr<int64_t> WatchHub::Add(std::function<void()> tick) {
+absl::StatusOr<int64_t> WatchHub::Add(const std::string& connection,
+                                      std::function<void()> tick) {
   MutexLock lock(mu_);
-  if (static_cast<int>(ticks_.size()) >= max_watchers_) {
-    return TooManyWatchers(max_watchers_);
+  if (static_cast<int>(watchers_.size()) >= max_watchers_) {
+    return TooManyWatchers(max_watchers_, "");
   }
+  int& here = per_connection_[connection];
+  if (here >= kMaxPerConnection) {
+    return TooManyWatchers(kMaxPerConnection, " on this connection");
+  }
+  ++here;
   const int64_t id = next_id_++;
-  ticks_.emplace(id, std::move(tick));
+  watchers_.emplace(id,
+                    Watcher{.connection = connection, .tick = std::move(tick)});
   return id;
 }
 
 void WatchHub::Remove(int64_t id) {
   MutexLock lock(mu_);
-  ticks_.erase(id);
+  const auto watcher = watchers_.find(id);
+  if (watcher == watchers_.end()) {
+    return;
+  }
+  const auto here = per_connection_.find(watcher->second.connection);
+  if (--here->second == 0) {
+    per_connection_.erase(here);
+  }
+  watchers_.erase(watcher);
 }
 
 void WatchHub::Run() {
@@ -45,8 +60,8 @@ void WatchHub::Run() {
     }
     next = now + std::chrono::seconds(1);
     // Under the lock, so that Remove() is a barrier.
-    for (const auto& [id, tick] : ticks_) {
-      tick();
+    for (const auto& [id, watcher] : watchers_) {
+      watcher.tick();
     }
   }
 }

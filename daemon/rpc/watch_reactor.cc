@@ -19,11 +19,13 @@ WatchReactor::WatchReactor(const Deps& deps,
                            std::shared_ptr<Job> job,
                            const v1::WatchJobRequest& request)
     : deps_(deps),
+      context_(context),
       job_(std::move(job)),
       interest_id_(request.interest_id()),
       cursor_(request.after_seq() < 0 ? 0 : request.after_seq()),
       last_write_(std::chrono::steady_clock::now()) {
-  absl::StatusOr<int64_t> hub_id = deps_.hub.Add([this] { Pump(); });
+  absl::StatusOr<int64_t> hub_id =
+      deps_.hub.Add(context->peer(), [this] { Pump(); });
   if (!hub_id.ok()) {
     {
       MutexLock lock(mu_);
@@ -84,25 +86,37 @@ bool WatchReactor::PrepareHeartbeat() {
 void WatchReactor::Pump() {
   bool finish = false;
   bool cancelled = false;
+  bool stuck = false;
   {
     MutexLock lock(mu_);
-    if (writing_ || finishing_) {
+    if (finishing_ || stuck_) {
       return;
     }
-    if (!cancelled_ && !last_sent_ &&
+    if (writing_) {
+      stuck_ = std::chrono::steady_clock::now() - last_write_ >
+               WatchHub::kMaxWriteTime;
+      if (!stuck_) {
+        return;
+      }
+    }
+    stuck = stuck_;
+    if (!stuck && !cancelled_ && !last_sent_ &&
         (PrepareEvent() || (!last_sent_ && PrepareHeartbeat()))) {
       writing_ = true;
       last_write_ = std::chrono::steady_clock::now();
-    } else if (cancelled_ || last_sent_) {
+    } else if (!stuck && (cancelled_ || last_sent_)) {
       finishing_ = true;
       finish = true;
       cancelled = cancelled_;
-    } else {
+    } else if (!stuck) {
       return;
     }
   }
   // Outside of the lock, because gRPC may call back from here.
-  if (finish) {
+  if (stuck) {
+    // The write ends with an error then.
+    context_->TryCancel();
+  } else if (finish) {
     Finish(cancelled ? grpc::Status::CANCELLED : grpc::Status::OK);
   } else {
     StartWrite(&response_);
@@ -113,6 +127,7 @@ void WatchReactor::OnWriteDone(bool ok) {
   {
     MutexLock lock(mu_);
     writing_ = false;
+    stuck_ = false;
     cancelled_ = cancelled_ || !ok;
   }
   Pump();

@@ -48,6 +48,7 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
 
   // Constant after construction.
   const Deps deps_;
+  grpc::CallbackServerContext* const context_;
   const std::shared_ptr<Job> job_;
   const std::string interest_id_;
   int64_t log_subscription_ = 0;
@@ -56,6 +57,8 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
   Mutex mu_;
   int64_t cursor_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  // What is being written is not taken, and the call was cancelled for it.
+  bool stuck_ ABSL_GUARDED_BY(mu_) = false;
   bool last_sent_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool finishing_ ABSL_GUARDED_BY(mu_) = false;
