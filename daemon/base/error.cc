@@ -84,8 +84,11 @@ ErrnoMeaning Meaning(int errnum) {
     case ENOTEMPTY:
     case ELOOP:
     case EXDEV:
-    case EROFS:
       return {absl::StatusCode::kFailedPrecondition, "IO_ERROR", ""};
+    case EROFS:
+      return {absl::StatusCode::kFailedPrecondition, "IO_ERROR",
+              "The file system is mounted read-only: see why (dmesg), and mount "
+              "it for writing again."};
     case ENOMEM:
       return {absl::StatusCode::kResourceExhausted, "IO_ERROR", ""};
     case EPIPE:

@@ -6,6 +6,7 @@
 //     LOCK                  flock of the running daemon             0600
 //     START                 flock of the bottlectl that starts it   0600
 //     logs/bottled.log      of daemons started by bottlectl         0600
+//     reserve               only when the cache is on another disk  0600
 //     bottles/<slug>/       a bottle's files (bottle/bottle_files.h)  0700
 //   cache dir    $BOTTLED_CACHE_DIR, $XDG_CACHE_HOME/bottled,
 //                ~/.cache/bottled                                   0700
@@ -13,6 +14,7 @@
 //     obj/<aa>/<64 hex>.json          enough to rebuild their rows  0400
 //     stage/<job>/                    work of a running job         0700
 //     quarantine/  trash/                                           0700
+//     reserve                         space for a full disk         0600
 //   socket       $BOTTLED_SOCKET, $XDG_RUNTIME_DIR/bottled/v1.sock,
 //                /tmp/bottled-<uid>/v1.sock (dir 0700, socket 0600)
 //
@@ -69,6 +71,8 @@ struct Places {
   std::filesystem::path stage() const { return cache_dir / "stage"; }
   std::filesystem::path quarantine() const { return cache_dir / "quarantine"; }
   std::filesystem::path trash() const { return cache_dir / "trash"; }
+  std::filesystem::path cache_reserve() const { return cache_dir / "reserve"; }
+  std::filesystem::path state_reserve() const { return state_dir / "reserve"; }
 
   // obj/<aa> of a digest; `hex` is 64 lower-case hexadecimal digits.
   std::filesystem::path object_dir(std::string_view hex) const;

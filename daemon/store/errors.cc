@@ -18,11 +18,16 @@ constexpr std::string_view kRestart =
     "Restart the daemon (bottlectl daemon stop): it checks the index, and "
     "rebuilds it when it is damaged.";
 
-// SQLite reports ENOSPC as SQLITE_FULL, but an exhausted quota as an I/O error.
+// SQLite reports ENOSPC of a write as SQLITE_FULL, but an exhausted quota as an
+// I/O error, and a log that cannot be created as SQLITE_CANTOPEN.
 bool IsFull(sqlite3* db, int code) {
-  return (code & 0xff) == SQLITE_FULL ||
-         (code == SQLITE_IOERR_WRITE && db != nullptr &&
-          sqlite3_system_errno(db) == EDQUOT);
+  if ((code & 0xff) == SQLITE_FULL) {
+    return true;
+  }
+  const bool system =
+      (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+  const int error = system && db != nullptr ? sqlite3_system_errno(db) : 0;
+  return error == EDQUOT || error == ENOSPC;
 }
 
 }  // namespace

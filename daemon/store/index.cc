@@ -9,6 +9,7 @@
 #include "store/errors.h"
 #include "store/index_state.h"
 #include "store/schema.h"
+#include "store/unsaved_leases.h"
 
 namespace bottled {
 namespace {
@@ -40,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Index>> Index::Open(
     const std::filesystem::path& path, const InstanceLock& /*lock*/) {
   ASSIGN_OR_RETURN(Database db, Database::Open(path));
   RETURN_IF_ERROR(Migrate(db, Migrations()));
+  RETURN_IF_ERROR(MakeUnsavedLeases(db));
   absl::StatusOr<Statements> statements = Statements::Prepare(db);
   if (!statements.ok()) {
     // The migrations are all there, but not their tables.
@@ -61,6 +63,11 @@ Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Index::~Index() = default;
 
 const std::string& Index::instance_id() const { return state_->instance_id; }
+
+void Index::set_on_full(std::function<bool(const std::string& why)> on_full) {
+  MutexLock lock(state_->mu);
+  state_->on_full = std::move(on_full);
+}
 
 absl::StatusOr<bool> Index::RebuildPending() {
   return state_->Read([](Connection& c) -> absl::StatusOr<bool> {
@@ -101,7 +108,7 @@ absl::Status Index::State::WritePending() {
   for (const JobEnd& end : pending) {
     RETURN_IF_ERROR(WriteJobEnd(connection, end).status());
   }
-  return absl::OkStatus();
+  return unsaved_leases ? SaveLeases(connection.db) : absl::OkStatus();
 }
 
 Digest DigestColumn(const Statement::Use& row, int column) {

@@ -27,6 +27,14 @@
 
 namespace bottled {
 
+// In bytes; 0 = none is known. Collected ones count too.
+struct ArtifactSizes {
+  // Of the last artifact of a key.
+  int64_t same = 0;
+  // Of the artifact of what a reference meant last.
+  int64_t similar = 0;
+};
+
 struct ArtifactTotals {
   int64_t count = 0;
   int64_t bytes = 0;
@@ -40,6 +48,11 @@ class Index {
   static absl::StatusOr<std::unique_ptr<Index>> Open(
       const std::filesystem::path& path, const InstanceLock& lock);
   ~Index();
+
+  // Called when a write met a full disk; true = there may be room now, so that
+  // it is tried once more. Called under the index's mutex: must not call it,
+  // and return soon.
+  void set_on_full(std::function<bool(const std::string& why)> on_full);
 
   // Made once with the database: names this installation.
   const std::string& instance_id() const;
@@ -81,6 +94,9 @@ class Index {
                               int64_t now_ms);
 
   // --- leases and pins ---------------------------------------------------
+  // A lease that cannot be written, as the disk is full or broken, is kept in
+  // memory and counts like the others; so is its end. The next write that
+  // succeeds takes it along; a daemon that ends before loses it.
   // Reason ARTIFACT_NOT_FOUND when there is no such artifact (any more): so
   // that looking up and leasing are one step, look up, lease, and on this
   // reason look up again.
@@ -120,6 +136,10 @@ class Index {
   // artifact of that key, or "INPUT_CHANGED" when `reference` had another key.
   absl::StatusOr<std::string> MissReason(const Digest& key,
                                          const std::string& reference);
+
+  // The sizes of what was made before; see ArtifactSizes.
+  absl::StatusOr<ArtifactSizes> KnownSizes(const Digest& key,
+                                           const std::string& reference);
 
   // --- references --------------------------------------------------------
   // Remembers that `reference` meant `key`.

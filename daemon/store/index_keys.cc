@@ -21,6 +21,22 @@ absl::StatusOr<std::string> Index::MissReason(const Digest& key,
   });
 }
 
+absl::StatusOr<ArtifactSizes> Index::KnownSizes(const Digest& key,
+                                                const std::string& reference) {
+  return state_->Read([&](Connection& c) -> absl::StatusOr<ArtifactSizes> {
+    ArtifactSizes sizes;
+    {
+      Statement::Use use(c.statements.key_last_bytes);
+      ASSIGN_OR_RETURN(const bool row, use.Bind(key.hex()).Step());
+      sizes.same = row ? use.Int(0) : 0;
+    }
+    Statement::Use use(c.statements.reference_last_bytes);
+    ASSIGN_OR_RETURN(const bool row, use.Bind(reference).Step());
+    sizes.similar = row ? use.Int(0) : 0;
+    return sizes;
+  });
+}
+
 absl::Status Index::RecordReference(const std::string& reference,
                                     const Digest& key, int64_t now_ms) {
   // Most calls repeat what is known; they cost no write.

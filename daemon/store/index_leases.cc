@@ -83,8 +83,8 @@ absl::StatusOr<bool> UsedSince(Connection& c, const ArtifactRecord& judged,
 }  // namespace
 
 absl::Status Index::AddLease(const ArtifactLease& lease) {
-  return state_->Write([&](Connection& c) -> absl::Status {
-    RETURN_IF_ERROR(Statement::Use(c.statements.artifact_lease_put)
+  const auto put = [&](Connection& c, Statement& statement) -> absl::Status {
+    RETURN_IF_ERROR(Statement::Use(statement)
                         .Bind(lease.id)
                         .Bind(lease.artifact.hex())
                         .Bind(LeaseKindWord(lease.kind))
@@ -97,25 +97,42 @@ absl::Status Index::AddLease(const ArtifactLease& lease) {
     return c.db.changes() > 0
                ? absl::OkStatus()
                : ArtifactNotFoundError(lease.artifact.ToString());
-  });
+  };
+  return state_->WriteLease(
+      [&](Connection& c) { return put(c, c.statements.artifact_lease_put); },
+      [&](Connection& c) { return put(c, c.statements.unsaved_lease_put); });
 }
 
 absl::StatusOr<bool> Index::RenewLease(const std::string& id,
                                        int64_t expires_ms) {
   bool found = false;
-  RETURN_IF_ERROR(state_->Write([&](Connection& c) {
-    Statement::Use use(c.statements.artifact_lease_renew);
+  const auto renew = [&](Connection& c, Statement& statement) {
+    Statement::Use use(statement);
     return RunCounting(c, use.Bind(expires_ms).Bind(id), found);
-  }));
+  };
+  RETURN_IF_ERROR(state_->WriteLease(
+      [&](Connection& c) {
+        return renew(c, c.statements.artifact_lease_renew);
+      },
+      [&](Connection& c) {
+        return renew(c, c.statements.unsaved_lease_renew);
+      }));
   return found;
 }
 
 absl::StatusOr<bool> Index::RemoveLease(const std::string& id) {
   bool found = false;
-  RETURN_IF_ERROR(state_->Write([&](Connection& c) {
-    Statement::Use use(c.statements.artifact_lease_delete);
+  const auto remove = [&](Connection& c, Statement& statement) {
+    Statement::Use use(statement);
     return RunCounting(c, use.Bind(id), found);
-  }));
+  };
+  RETURN_IF_ERROR(state_->WriteLease(
+      [&](Connection& c) {
+        return remove(c, c.statements.artifact_lease_delete);
+      },
+      [&](Connection& c) {
+        return remove(c, c.statements.unsaved_lease_delete);
+      }));
   return found;
 }
 
@@ -123,13 +140,15 @@ absl::Status Index::RemoveLeases(std::span<const std::string> ids) {
   if (ids.empty()) {
     return absl::OkStatus();
   }
-  return state_->Write([&](Connection& c) -> absl::Status {
+  const auto remove = [ids](Statement& statement) -> absl::Status {
     for (const std::string& id : ids) {
-      RETURN_IF_ERROR(
-          Statement::Use(c.statements.artifact_lease_delete).Bind(id).Run());
+      RETURN_IF_ERROR(Statement::Use(statement).Bind(id).Run());
     }
     return absl::OkStatus();
-  });
+  };
+  return state_->WriteLease(
+      [&](Connection& c) { return remove(c.statements.artifact_lease_delete); },
+      [&](Connection& c) { return remove(c.statements.unsaved_lease_delete); });
 }
 
 absl::StatusOr<std::vector<ArtifactLease>> Index::ListLeases() {

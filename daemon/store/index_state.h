@@ -5,12 +5,15 @@
 #define BOTTLED_STORE_INDEX_STATE_H_
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/error.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
+#include "store/errors.h"
 #include "store/index.h"
 #include "store/sqlite.h"
 #include "store/statements.h"
@@ -47,12 +50,32 @@ struct Index::State {
     return result;
   }
 
-  // Runs `body(Connection&)`, which returns a Status, in a transaction.
+  // Runs `body(Connection&)`, which returns a Status, in a transaction; once
+  // more, from the beginning, when the disk was full and on_full made room.
   template <typename Body>
   absl::Status Write(Body body) {
     MutexLock lock(mu);
     RETURN_IF_ERROR(CheckWritable());
-    return InTransaction(body);
+    absl::Status status = InTransaction(body);
+    if (on_full && HasReason(status, "NO_SPACE") &&
+        on_full(std::string(status.message()))) {
+      status = InTransaction(body);
+    }
+    return status;
+  }
+
+  // Write(), or when the disk does not take it `keep(Connection&)`, which
+  // returns a Status and only writes unsaved leases.
+  template <typename Body, typename Keep>
+  absl::Status WriteLease(Body body, Keep keep) {
+    const absl::Status status = Write(body);
+    if (!HasReason(status, "NO_SPACE") && !HasReason(status, "IO_ERROR") &&
+        !HasReason(status, kIndexDegraded)) {
+      return status;
+    }
+    MutexLock lock(mu);
+    unsaved_leases = true;
+    return keep(connection);
   }
 
   // Remembers the end of a job for the next write.
@@ -61,10 +84,12 @@ struct Index::State {
   std::string instance_id;  // constant after Open()
 
   Mutex mu;
+  std::function<bool(const std::string& why)> on_full ABSL_GUARDED_BY(mu);
   Connection connection ABSL_GUARDED_BY(mu);
   // Not OK: the reason why nothing is written any more.
   absl::Status degraded ABSL_GUARDED_BY(mu);
   std::deque<JobEnd> pending ABSL_GUARDED_BY(mu);
+  bool unsaved_leases ABSL_GUARDED_BY(mu) = false;
 
  private:
   template <typename Body>
@@ -84,6 +109,7 @@ struct Index::State {
     }
     if (status.ok()) {
       pending.clear();
+      unsaved_leases = false;
     } else {
       Note(status, committing);
     }

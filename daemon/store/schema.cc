@@ -192,12 +192,20 @@ CREATE TABLE lease(
 CREATE INDEX lease_artifact ON lease(artifact);
 )sql";
 
+// The size of the last artifact of a key, collected or not.
+constexpr char kLastBytes[] = R"sql(
+ALTER TABLE content_key ADD COLUMN last_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE content_key SET last_bytes = coalesce((SELECT size_bytes FROM artifact
+  WHERE digest = content_key.artifact), 0);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
     {"2026-11-planned-mode", kPlannedMode},
     {"2026-11-engine-objects", kEngineObjects},
     {"2026-11-leases", kLeases},
+    {"2026-11-last-bytes", kLastBytes},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

@@ -33,7 +33,7 @@ constexpr std::string_view kBottle =
 // The orders that ReadArtifactLease() and ReadPin() in index_leases.cc expect.
 constexpr std::string_view kLease =
     "SELECT id, artifact, kind, holder, created_ms, expires_ms, pid, identity "
-    "FROM lease ";
+    "FROM current_lease ";
 constexpr std::string_view kPin = "SELECT artifact, note, created_ms FROM pin ";
 
 constexpr std::string_view kOpen =
@@ -104,8 +104,14 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
            "INSERT INTO content_key(key, inputs) VALUES(?, ?) "
            "ON CONFLICT(key) DO UPDATE SET inputs = excluded.inputs"},
           {&S::key_point,
-           "UPDATE content_key SET artifact = ?, why = NULL, why_ms = NULL "
-           "WHERE key = ?"},
+           "UPDATE content_key SET artifact = ?1, why = NULL, why_ms = NULL, "
+           "last_bytes = coalesce((SELECT size_bytes FROM artifact "
+           "WHERE digest = ?1), 0) WHERE key = ?2"},
+          {&S::key_last_bytes,
+           "SELECT last_bytes FROM content_key WHERE key = ?"},
+          {&S::reference_last_bytes,
+           "SELECT k.last_bytes FROM reference r JOIN content_key k "
+           "ON k.key = r.key WHERE r.name = ?"},
           {&S::key_forget,
            "UPDATE content_key SET artifact = NULL, why = ?, why_ms = ? "
            "WHERE artifact = ?"},
@@ -270,6 +276,19 @@ absl::Status PrepareLeases(Database& db, Statements& out) {
           {&S::artifact_lease_renew,
            "UPDATE lease SET expires_ms = ? WHERE id = ? AND kind = 'ttl'"},
           {&S::artifact_lease_delete, "DELETE FROM lease WHERE id = ?"},
+          {&S::unsaved_lease_put,
+           "INSERT INTO unsaved_lease(id, artifact, kind, holder, created_ms, "
+           "expires_ms, pid, identity, gone) "
+           "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0 "
+           "FROM artifact WHERE digest = ?2"},
+          {&S::unsaved_lease_renew,
+           "INSERT OR REPLACE INTO unsaved_lease SELECT id, artifact, kind, "
+           "holder, created_ms, ?1, pid, identity, 0 FROM current_lease "
+           "WHERE id = ?2 AND kind = 'ttl'"},
+          {&S::unsaved_lease_delete,
+           "INSERT OR REPLACE INTO unsaved_lease SELECT id, artifact, kind, "
+           "holder, created_ms, expires_ms, pid, identity, 1 "
+           "FROM current_lease WHERE id = ?"},
           {&S::artifact_lease_list,
            fmt::format("{}ORDER BY created_ms, id", kLease)},
           {&S::artifact_lease_holding,

@@ -20,7 +20,8 @@ struct Statements {
   Statement artifact_prefix, artifact_totals;
   Statement artifact_times;
   Statement artifact_put, artifact_touch, artifact_set_file, artifact_delete;
-  Statement key_put, key_point, key_forget, key_why;
+  Statement key_put, key_point, key_forget, key_why, key_last_bytes,
+      reference_last_bytes;
   Statement used_reference_get, used_reference_list;
   Statement used_reference_put, used_reference_trim;
 
@@ -40,6 +41,7 @@ struct Statements {
   Statement artifact_lease_put, artifact_lease_renew, artifact_lease_delete;
   Statement artifact_lease_list, artifact_lease_holding;
   Statement artifact_lease_of_process;
+  Statement unsaved_lease_put, unsaved_lease_renew, unsaved_lease_delete;
   Statement pin_put, pin_delete, pin_get, pin_list;
 
   Statement engine_object_put, engine_object_list, engine_object_delete;

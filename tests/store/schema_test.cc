@@ -50,8 +50,8 @@ TEST_F(SchemaTest, MakesTheTables) {
               ElementsAre(std::to_string(Migrations().size())));
   EXPECT_THAT(Column("SELECT name FROM migration"),
               ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
-                          "2026-11-engine-objects", "2026-11-leases",
-                          "2026-11-planned-mode"));
+                          "2026-11-engine-objects", "2026-11-last-bytes",
+                          "2026-11-leases", "2026-11-planned-mode"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
