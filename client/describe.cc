@@ -153,14 +153,42 @@ std::string DescribeCollection(const v1::CollectGarbageResponse& response,
   return table.Format() +
          fmt::format(
              "{} {} artifacts, {}; there were {}, of at most {}; free "
-             "were {}, at least {} shall be\n",
+             "were {}, at least {} shall be\n"
+             "in use {}, could go {}, in the trash {}, reserved by jobs {}\n",
              dry_run ? "would remove" : "removed", response.removed_count(),
              FormatBytes(response.removed_bytes()),
              FormatBytes(response.artifact_bytes()),
              FormatBytes(response.max_bytes()),
              FormatBytes(response.free_bytes()),
-             FormatBytes(response.min_free_bytes()));
+             FormatBytes(response.min_free_bytes()),
+             FormatBytes(response.held_bytes()),
+             FormatBytes(response.reclaimable_bytes()),
+             FormatBytes(response.trash_bytes()),
+             FormatBytes(response.reserved_bytes()));
 }
+
+namespace {
+
+std::string DescribeRoom(const v1::GetInfoResponse& info) {
+  const v1::DiskInfo& disk = info.disk();
+  std::string text = FormatBytes(info.free_bytes());
+  if (disk.min_free_bytes() > 0) {
+    text += fmt::format(", at least {} to be kept",
+                        FormatBytes(disk.min_free_bytes()));
+  }
+  if (disk.reserved_bytes() > 0) {
+    text += fmt::format(", {} reserved by jobs",
+                        FormatBytes(disk.reserved_bytes()));
+  }
+  if (disk.trash_bytes() > 0) {
+    text += fmt::format(", {} soon back", FormatBytes(disk.trash_bytes()));
+  }
+  return disk.full() ? fmt::format("{}; FULL, no new jobs: {}", text,
+                                   Printable(disk.message()))
+                     : text;
+}
+
+}  // namespace
 
 std::string DescribeInfo(const v1::GetInfoResponse& info) {
   const v1::Limits& limits = info.limits();
@@ -171,9 +199,13 @@ std::string DescribeInfo(const v1::GetInfoResponse& info) {
       {"Socket", info.socket_path()},
       {"State", info.state_dir()},
       {"Cache", info.cache_dir()},
-      {"Artifacts", fmt::format("{}, {}", info.artifact_count(),
-                                FormatBytes(info.artifact_bytes()))},
-      {"Free space", FormatBytes(info.free_bytes())},
+      {"Artifacts",
+       fmt::format("{}, {}{}", info.artifact_count(),
+                   FormatBytes(info.artifact_bytes()),
+                   info.disk().max_bytes() > 0
+                       ? ", at most " + FormatBytes(info.disk().max_bytes())
+                       : "")},
+      {"Free space", DescribeRoom(info)},
       {"Jobs", fmt::format("{} active, at most {} at once and {} waiting",
                            info.active_job_count(), limits.max_running_jobs(),
                            limits.max_queued_jobs())},

@@ -83,6 +83,7 @@ constexpr Row kTable[] = {
     {"ADDRESSES_EXHAUSTED", kExitSpace},
     {"IMAGE_TOO_LARGE", kExitSpace},
     {"NO_SPACE", kExitSpace},
+    {"DISK_FULL", kExitSpace},
     {"TOO_MANY_FILES", kExitSpace},
     {"TOO_MANY_JOBS", kExitSpace},
     {"TOO_MANY_JOBS_OF_CLIENT", kExitSpace},

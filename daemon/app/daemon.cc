@@ -19,7 +19,6 @@
 #include "platform/file.h"
 #include "platform/own_executable.h"
 #include "platform/unix_socket.h"
-#include "store/recovery.h"
 
 namespace bottled {
 namespace {
@@ -27,6 +26,7 @@ namespace {
 // After the jobs have ended, calls in flight only have to answer.
 constexpr std::chrono::seconds kCallGrace(2);
 constexpr std::chrono::minutes kSweepInterval(5);
+constexpr std::chrono::seconds kDiskInterval(1);
 // A plan does not wait longer than this for an engine that hangs.
 constexpr std::chrono::seconds kQuickTimeout(2);
 
@@ -84,7 +84,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
 
 absl::Status Daemon::OpenStore(const Clock& clock) {
   RecoveryReport report;
-  ASSIGN_OR_RETURN(index_, OpenIndex(places_, lock_, clock, report));
+  RETURN_IF_ERROR(PrepareDisk());
+  RETURN_IF_ERROR(OpenIndexOnDisk(clock, report));
   ASSIGN_OR_RETURN(objects_, Objects::Open(places_, *index_, clock));
   objects_->trash().Start();
   RETURN_IF_ERROR(Recover(places_, *index_, *objects_, clock, report));
@@ -110,7 +111,8 @@ void Daemon::MakeBottleServices(const Clock& clock, PoolOptions pool) {
       Preflight::Deps{.engines = *engines_,
                       .smolvm = *smolvm_,
                       .places = places_,
-                      .registries = registries_.get()});
+                      .registries = registries_.get(),
+                      .disk = disk_.get()});
   prepares_ = std::make_unique<PrepareService>(
       PrepareService::Deps{.bottles = *bottles_,
                            .packs = *packs_,
@@ -139,11 +141,6 @@ void Daemon::MakePackers(const Clock& clock) {
 
 void Daemon::MakeCollector(const Clock& clock) {
   leases_ = std::make_unique<Leases>(*index_, clock);
-  CachePolicy policy;
-  policy.max_bytes = options_.cache_max_bytes;
-  policy.min_free_bytes = options_.cache_min_free_bytes;
-  policy.max_idle = std::chrono::hours(24 * options_.cache_max_idle_days);
-  policy.min_keep_age = std::chrono::minutes(options_.cache_min_age_minutes);
   const std::filesystem::path dir = places_.cache_dir;
   collector_ = std::make_unique<Collector>(
       Collector::Deps{.index = *index_,
@@ -151,7 +148,7 @@ void Daemon::MakeCollector(const Clock& clock) {
                       .leases = *leases_,
                       .clock = clock,
                       .changes = feed_.get()},
-      policy,
+      Policy(),
       Collector::Disk{.free_bytes = [dir] { return FreeBytes(dir); },
                       .total_bytes = [dir] { return TotalBytes(dir); }});
 }
@@ -161,6 +158,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
   feed_ = std::make_unique<ChangeFeed>(clock);
   MakePackers(clock);
   MakeCollector(clock);
+  MakeAdmission(clock);
   uploads_ = std::make_unique<Uploads>();
   Scheduler::Options scheduling;
   scheduling.max_running = options_.max_running_jobs;
@@ -182,7 +180,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                         .scheduler = *scheduler_,
                         .uploads = *uploads_,
                         .clock = clock,
-                        .changes = feed_.get()},
+                        .changes = feed_.get(),
+                        .admission = admission_.get()},
       PackService::Options{.limits = limits,
                            .packer_threads = options_.pack_threads,
                            .supervisor = OwnExecutable(),
@@ -193,6 +192,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                            .packers = *packers_,
                            .leases = *leases_,
                            .collector = *collector_,
+                           .admission = *admission_,
+                           .disk = *disk_,
                            .bottles = *bottles_,
                            .prepares = *prepares_,
                            .preflight = *preflight_,
@@ -222,13 +223,7 @@ void Daemon::CollectGarbage(const CancelToken& cancel) {
   // Not at start: whoever held something in the life of the last daemon gets
   // the time to say so again.
   if (status.ok() && std::exchange(may_collect_, true)) {
-    const absl::StatusOr<Collection> collection =
-        collector_->Collect(/*dry_run=*/false, cancel);
-    status = collection.status();
-    if (collection.ok() && collection->removed_count > 0) {
-      Log("app")->info("collected {} artifacts, {}", collection->removed_count,
-                       FormatBytes(collection->removed_bytes));
-    }
+    status = collector_->Collect(/*dry_run=*/false, cancel).status();
   }
   if (!status.ok() && !absl::IsCancelled(status)) {
     Log("app")->warn("cannot collect: {}", std::string(status.message()));
@@ -265,6 +260,9 @@ absl::Status Daemon::Serve() {
                                  std::move(sockets), *service_));
   sweeping_ = std::make_unique<Periodic>(
       kSweepInterval, [this](const CancelToken& cancel) { Sweep(cancel); });
+  disk_watching_ = std::make_unique<Periodic>(
+      kDiskInterval,
+      [this](const CancelToken& cancel) { disk_watch_->Tick(cancel); });
   return absl::OkStatus();
 }
 
@@ -286,6 +284,7 @@ void Daemon::Stop() {
   if (scheduler_ != nullptr) {
     scheduler_->Stop(std::chrono::seconds(options_.drain_seconds));
   }
+  disk_watching_.reset();
   if (feed_ != nullptr) {
     // Streams of events have no end of their own.
     feed_->Close();

@@ -1,9 +1,10 @@
 // Daemon: the composition root. It makes every part, in the order in which they
 // need each other, and takes them down in the opposite order.
 //
-// Start: instance lock → index (recovered) → objects → engines, uploads,
-// scheduler → services → sockets → gRPC → sweeping. The lock comes first, since
-// two gRPC daemons on one path would steal the socket from each other.
+// Start: instance lock → reserve → index (recovered) → objects → engines,
+// uploads, scheduler → services → sockets → gRPC → sweeping. The lock comes
+// first, since two gRPC daemons on one path would steal the socket from each
+// other.
 //
 // Stop: no new connections and jobs → running jobs get the drain time, then are
 // cancelled; their watchers still see the end → gRPC ends → index closes → the
@@ -21,9 +22,12 @@
 #include "app/periodic.h"
 #include "base/clock.h"
 #include "engine/engines.h"
+#include "jobs/admission.h"
 #include "jobs/bottle_service.h"
 #include "jobs/change_feed.h"
 #include "jobs/collector.h"
+#include "jobs/disk_state.h"
+#include "jobs/disk_watch.h"
 #include "jobs/engine_objects.h"
 #include "jobs/leases.h"
 #include "jobs/network_view.h"
@@ -42,6 +46,7 @@
 #include "rpc/service.h"
 #include "store/index.h"
 #include "store/objects.h"
+#include "store/recovery.h"
 
 namespace bottled {
 
@@ -69,7 +74,13 @@ class Daemon {
   absl::Status OpenStore(const Clock& clock);
   absl::Status MakeServices(const Clock& clock);
   void MakePackers(const Clock& clock);
+  // The limits of the cache, as they were given.
+  CachePolicy Policy() const;
   void MakeCollector(const Clock& clock);
+  // In daemon_disk.cc: what is needed before the index is opened, and the rest.
+  absl::Status PrepareDisk();
+  absl::Status OpenIndexOnDisk(const Clock& clock, RecoveryReport& report);
+  void MakeAdmission(const Clock& clock);
   void MakeBottleServices(const Clock& clock, PoolOptions pool);
   absl::Status Serve();
   // Housekeeping, from a thread of its own.
@@ -80,6 +91,7 @@ class Daemon {
   const Options options_;
   const Places places_;
   InstanceLock lock_;
+  std::unique_ptr<DiskState> disk_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<Objects> objects_;
   std::unique_ptr<ChangeFeed> feed_;
@@ -92,6 +104,7 @@ class Daemon {
   std::unique_ptr<Packers> packers_;
   std::unique_ptr<Leases> leases_;
   std::unique_ptr<Collector> collector_;
+  std::unique_ptr<Admission> admission_;
   std::unique_ptr<Uploads> uploads_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<PackService> packs_;
@@ -103,6 +116,8 @@ class Daemon {
   std::unique_ptr<BottledService> service_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Periodic> sweeping_;
+  std::unique_ptr<DiskWatch> disk_watch_;
+  std::unique_ptr<Periodic> disk_watching_;
   // True when we bound the socket ourselves and must unlink it.
   bool own_socket_ = false;
   bool stopped_ = false;

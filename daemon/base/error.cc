@@ -86,9 +86,10 @@ ErrnoMeaning Meaning(int errnum) {
     case EXDEV:
       return {absl::StatusCode::kFailedPrecondition, "IO_ERROR", ""};
     case EROFS:
-      return {absl::StatusCode::kFailedPrecondition, "IO_ERROR",
-              "The file system is mounted read-only: see why (dmesg), and mount "
-              "it for writing again."};
+      return {
+          absl::StatusCode::kFailedPrecondition, "IO_ERROR",
+          "The file system is mounted read-only: see why (dmesg), and mount "
+          "it for writing again."};
     case ENOMEM:
       return {absl::StatusCode::kResourceExhausted, "IO_ERROR", ""};
     case EPIPE:

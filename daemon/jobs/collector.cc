@@ -110,9 +110,10 @@ absl::StatusOr<std::vector<CacheEntry>> Collector::Look() {
 }
 
 absl::StatusOr<Collection> Collector::Collect(bool dry_run,
-                                              const CancelToken& cancel) {
+                                              const CancelToken& cancel,
+                                              int64_t more_free_bytes) {
   if (dry_run) {
-    return Run(dry_run, cancel);
+    return Run(dry_run, cancel, more_free_bytes);
   }
   {
     MutexLock lock(mu_);
@@ -122,7 +123,11 @@ absl::StatusOr<Collection> Collector::Collect(bool dry_run,
     }
     running_ = true;
   }
-  absl::StatusOr<Collection> collection = Run(dry_run, cancel);
+  absl::StatusOr<Collection> collection = Run(dry_run, cancel, more_free_bytes);
+  if (collection.ok() && collection->removed_count > 0) {
+    Log("jobs")->info("collected {} artifacts, {}", collection->removed_count,
+                      FormatBytes(collection->removed_bytes));
+  }
   MutexLock lock(mu_);
   running_ = false;
   ended_.NotifyAll();
@@ -130,7 +135,8 @@ absl::StatusOr<Collection> Collector::Collect(bool dry_run,
 }
 
 absl::StatusOr<Collection> Collector::Run(bool dry_run,
-                                          const CancelToken& cancel) {
+                                          const CancelToken& cancel,
+                                          int64_t more_free_bytes) {
   Collection collection;
   collection.dry_run = dry_run;
   ASSIGN_OR_RETURN(const int64_t total_bytes, disk_.total_bytes());
@@ -146,8 +152,19 @@ absl::StatusOr<Collection> Collector::Run(bool dry_run,
     collection.artifact_bytes += entry.record.size_bytes;
     records.emplace(entry.record.digest, &entry.record);
   }
-  collection.verdicts = Judge(entries, collection.free_bytes, collection.policy,
-                              deps_.clock.NowMs());
+  collection.trash_bytes = deps_.objects.trash().PendingBytes();
+  CachePolicy policy = collection.policy;
+  policy.min_free_bytes += more_free_bytes;
+  collection.verdicts =
+      Judge(entries, collection.free_bytes + collection.trash_bytes, policy,
+            deps_.clock.NowMs());
+  for (const Verdict& verdict : collection.verdicts) {
+    if (verdict.remove || verdict.reason == "WITHIN_LIMITS") {
+      collection.reclaimable_bytes += verdict.bytes;
+    } else if (verdict.reason == "HELD") {
+      collection.held_bytes += verdict.bytes;
+    }
+  }
   for (Verdict& verdict : collection.verdicts) {
     if (!verdict.remove) {
       break;

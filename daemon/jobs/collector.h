@@ -26,11 +26,17 @@ struct Collection {
   CachePolicy policy;  // resolved
   int64_t artifact_bytes = 0;
   int64_t free_bytes = 0;
+  // Removed before, and coming back by itself: counted as free already.
+  int64_t trash_bytes = 0;
   // As Judge() gives them. Of a real run the reason of one that somebody took
   // meanwhile is "HELD", and it was not removed.
   std::vector<Verdict> verdicts;
   int64_t removed_bytes = 0;
   int removed_count = 0;
+  // Of artifacts that somebody holds, and of those that could go if they had
+  // to; before the collection.
+  int64_t held_bytes = 0;
+  int64_t reclaimable_bytes = 0;
 };
 
 // Thread-safe; one collection at a time, and any number of dry runs.
@@ -52,13 +58,21 @@ class Collector {
   Collector(const Deps& deps, CachePolicy policy, Disk disk);
 
   // Looks at every artifact, says what is to be done, and unless `dry_run` does
-  // it. Blocks for the unlinks. CANCELLED between two of them. Errors of the
-  // index.
-  absl::StatusOr<Collection> Collect(bool dry_run, const CancelToken& cancel);
+  // it. `more_free_bytes` are to be free beyond the policy's. Blocks for the
+  // disk, but not for the unlinks, see Trash. CANCELLED between two of them.
+  // Errors of the index.
+  absl::StatusOr<Collection> Collect(bool dry_run, const CancelToken& cancel,
+                                     int64_t more_free_bytes = 0);
+
+  // Waits until the disk has what was removed before. CANCELLED.
+  absl::Status WaitForRoom(const CancelToken& cancel) {
+    return deps_.objects.trash().Drain(cancel);
+  }
 
  private:
   absl::StatusOr<std::vector<CacheEntry>> Look();
-  absl::StatusOr<Collection> Run(bool dry_run, const CancelToken& cancel);
+  absl::StatusOr<Collection> Run(bool dry_run, const CancelToken& cancel,
+                                 int64_t more_free_bytes);
 
   // Constant after construction.
   const Deps deps_;

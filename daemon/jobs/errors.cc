@@ -257,6 +257,46 @@ absl::Status ArtifactHeld(const Digest& digest,
       "with --force.");
 }
 
+absl::Status DiskIsFull(std::string_view why) {
+  return MakeError(
+      Code::kResourceExhausted, "DISK_FULL",
+      fmt::format("The disk is full: {}", Printable(why, kMaxName)),
+      "Free some space. What is cached is served all the same, and new jobs "
+      "are taken again by themselves; bottlectl doctor tells when.");
+}
+
+absl::Status NoRoomForJob(const RoomNumbers& room) {
+  return MakeError(
+      Code::kResourceExhausted, "DISK_FULL",
+      fmt::format("The job may need {}, and the disk has {}, of which {} are "
+                  "kept free and {} are reserved for other jobs; {} of the "
+                  "cache is in use and cannot go",
+                  FormatBytes(room.need_bytes), FormatBytes(room.free_bytes),
+                  FormatBytes(room.min_free_bytes),
+                  FormatBytes(room.reserved_bytes),
+                  FormatBytes(room.held_bytes)),
+      "Free some space, unpin artifacts or release their leases (bottlectl "
+      "cache gc --dry-run), or keep less free (--cache-min-free-bytes).");
+}
+
+absl::Status NoInodes(int64_t free_files, int64_t min_free_files) {
+  return MakeError(
+      Code::kResourceExhausted, "DISK_FULL",
+      fmt::format("The disk can take only {} more files, and a job must find "
+                  "{} (df -i)",
+                  free_files, min_free_files),
+      "Remove files that are not needed from the cache's disk.");
+}
+
+absl::Status StoppedForRoom(int64_t free_bytes, int64_t floor_bytes) {
+  return MakeError(
+      Code::kResourceExhausted, "DISK_FULL",
+      fmt::format("The job was stopped because the disk ran full: {} are left, "
+                  "and below {} nothing goes on",
+                  FormatBytes(free_bytes), FormatBytes(floor_bytes)),
+      "Free some space and ask for the artifact again.");
+}
+
 absl::Status BadLease(std::string_view why) {
   return MakeError(Code::kInvalidArgument, "BAD_LEASE", why,
                    "proto/bottled/v1/cache.proto documents leases and pins.");

@@ -98,6 +98,25 @@ absl::Status EntryCountDiffers(int64_t expected, int64_t actual);
 absl::Status ArtifactHeld(const Digest& digest,
                           const std::vector<std::string>& holders);
 
+// --- disk ----------------------------------------------------------------
+
+// DISK_FULL, code RESOURCE_EXHAUSTED, all of them. No new job is taken: `why`
+// is what could not be written.
+absl::Status DiskIsFull(std::string_view why);
+// There is no room for a job, and collecting would not make it.
+struct RoomNumbers {
+  int64_t need_bytes = 0;      // of the job
+  int64_t free_bytes = 0;      // what the disk has
+  int64_t min_free_bytes = 0;  // to be kept of it
+  int64_t reserved_bytes = 0;  // for other jobs
+  int64_t held_bytes = 0;      // of the cache, which may not go
+};
+absl::Status NoRoomForJob(const RoomNumbers& room);
+// There are too few inodes.
+absl::Status NoInodes(int64_t free_files, int64_t min_free_files);
+// A running job was stopped because the disk ran full.
+absl::Status StoppedForRoom(int64_t free_bytes, int64_t floor_bytes);
+
 // --- leases and pins -----------------------------------------------------
 
 // BAD_LEASE: `why` is a sentence without its full stop.

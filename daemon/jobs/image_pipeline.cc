@@ -69,6 +69,7 @@ absl::StatusOr<ArtifactRecord> RunImagePipeline(
     const Platform& platform, const Digest& key, PipelineInput input,
     Job& job) {
   input.expected_key = key;
+  input.size_estimate = image.size_estimate;
   if (input.packer.kind == PackerKind::kPush) {
     return RunPushPipeline(deps, side, engine, image, input, job);
   }
@@ -84,7 +85,6 @@ absl::StatusOr<ArtifactRecord> RunImagePipeline(
       .id = image.id};
   input.archive.expected_diff_ids = image.config.diff_ids;
   input.archive.expected_id = image.id;
-  input.size_estimate = image.size_estimate;
   return RunPackPipeline(deps, std::move(input), job);
 }
 

@@ -12,6 +12,7 @@
 #include "image/export_reader.h"
 #include "image/notes.h"
 #include "image/platform.h"
+#include "jobs/admit_job.h"
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/progress_meter.h"
@@ -98,11 +99,14 @@ absl::StatusOr<ArtifactRecord> Pipeline::Run() {
       return *std::move(cached);
     }
   }
+  // Ends after the stage.
+  std::unique_ptr<Admission::Ticket> room;
   const absl::Cleanup remove_stage = [this] {
     packer_.reset();
     deps_.objects.RemoveStage(job_.id());
   };
   NotePacker(job_, input_.packer);
+  ASSIGN_OR_RETURN(room, AdmitJob(deps_, input_, job_));
   ASSIGN_OR_RETURN(stage_dir_, deps_.objects.MakeStage(job_.id()));
   ASSIGN_OR_RETURN(MaybeArtifact exported, Read());
   if (exported.has_value()) {

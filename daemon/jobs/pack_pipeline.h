@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "image/archive_reader.h"
 #include "image/content_key.h"
+#include "jobs/admission.h"
 #include "jobs/change_feed.h"
 #include "jobs/job.h"
 #include "jobs/key_claims.h"
@@ -87,6 +88,8 @@ struct PipelineDeps {
   std::vector<std::string> smolvm_env = {};
   // Hears of artifacts that come and go. May be null.
   ChangeFeed* changes = nullptr;
+  // Asked for room before a job begins. Null: there always is.
+  Admission* admission = nullptr;
   // Null: jobs of one key do not wait for each other.
   KeyClaims* claims = nullptr;
 };
@@ -111,7 +114,7 @@ void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key);
 // from `last_resort`, if there is one: that artifact has a key and a packer
 // name of its own ("… export") and a note, and is never the answer when saving
 // works. Other errors: IMAGE_CHANGED, and what `open`, ReadArchive(),
-// NativePacker, RepackWithSmolvm() and Objects return.
+// NativePacker, RepackWithSmolvm(), Admission and Objects return.
 absl::StatusOr<ArtifactRecord> RunPackPipeline(const PipelineDeps& deps,
                                                PipelineInput input, Job& job);
 

@@ -107,6 +107,7 @@ PipelineDeps PackService::MakeDeps() {
           .supervisor = options_.supervisor,
           .smolvm_env = options_.smolvm_env,
           .changes = deps_.changes,
+          .admission = deps_.admission,
           .claims = &claims_};
 }
 
@@ -128,6 +129,9 @@ absl::StatusOr<PackAnswer> PackService::Submit(
     const PackSpec& spec, const std::string& flight_key, const Digest& key,
     const std::string& source,
     absl::AnyInvocable<Scheduler::Work()> make_work) {
+  if (deps_.admission != nullptr && !deps_.scheduler.WouldJoin(flight_key)) {
+    RETURN_IF_ERROR(deps_.admission->Check());
+  }
   ASSIGN_OR_RETURN(const Scheduler::Submission submission,
                    deps_.scheduler.Submit({.flight_key = flight_key,
                                            .key = key,

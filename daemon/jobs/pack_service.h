@@ -109,6 +109,8 @@ class PackService {
     const Clock& clock;
     // Hears of artifacts that come and go. May be null.
     ChangeFeed* changes = nullptr;
+    // As in PipelineDeps.
+    Admission* admission = nullptr;
   };
   struct Options {
     ImageLimits limits;
@@ -185,7 +187,8 @@ class PackService {
                                    const std::string& flight_key,
                                    const std::string& source,
                                    PipelineInput input);
-  // Scheduler::Submit() as an answer without a miss reason.
+  // Scheduler::Submit() as an answer without a miss reason. No new job while
+  // the disk is full: DISK_FULL.
   absl::StatusOr<PackAnswer> Submit(
       const PackSpec& spec, const std::string& flight_key, const Digest& key,
       const std::string& source,

@@ -288,6 +288,11 @@ void Preflight::CheckDisks(std::vector<Finding>& findings) {
        "Remove temporary files, or restart the daemon with TMPDIR on a larger "
        "disk."},
   };
+  if (deps_.disk != nullptr) {
+    if (const absl::Status full = deps_.disk->Check(); !full.ok()) {
+      findings.push_back(Bad("disk", Level::kFail, full));
+    }
+  }
   for (const Device& device : ByDevice(volumes)) {
     findings.push_back(DiskFinding(device, machine_.free_bytes(device.probe)));
   }

@@ -18,6 +18,7 @@
 #include "base/cancel.h"
 #include "endpoint/endpoint.h"
 #include "engine/engines.h"
+#include "jobs/disk_state.h"
 #include "jobs/registries.h"
 #include "pack/smolvm_program.h"
 #include "platform/kvm.h"
@@ -45,6 +46,8 @@ class Preflight {
     const Places& places;
     // Null: the way of a push is not measured.
     Registries* registries = nullptr;
+    // Null: nobody knows whether the disk is full.
+    const DiskState* disk = nullptr;
   };
   // What the machine is asked; tests answer themselves.
   struct Machine {
@@ -72,8 +75,9 @@ class Preflight {
   // Reasons: those of EngineClient::Describe(), SMOLVM_NOT_FOUND (a warning),
   // SMOLVM_FOREIGN, SMOLVM_UNUSABLE, SMOLVM_TOO_OLD, KVM_ABSENT, KVM_DENIED and
   // KVM_UNUSABLE (warnings), DISK_LOW (a warning, below 5 GiB), DISK_FULL
-  // (below 512 MiB), and for a disk that cannot be asked those of FreeBytes()
-  // (a warning). Of a push, as warnings, those of Registries::Acquire().
+  // (below 512 MiB, or as DiskState has it), and for a disk that cannot be
+  // asked those of FreeBytes() (a warning). Of a push, as warnings, those of
+  // Registries::Acquire().
   std::vector<Finding> Diagnose(const absl::StatusOr<EngineEndpoint>& engine,
                                 const std::string& path,
                                 const CancelToken& cancel);

@@ -27,6 +27,9 @@ absl::StatusOr<ArtifactRecord> PublishSidecar(const PipelineDeps& deps,
   absl::StatusOr<ArtifactRecord> published =
       deps.objects.Publish(job.id(), sidecar.path, std::move(record));
   if (published.ok()) {
+    if (deps.admission != nullptr) {
+      deps.admission->NotePublished();
+    }
     Tell(deps.changes, ChangeKind::kArtifactAdded,
          published->digest.ToString());
   }

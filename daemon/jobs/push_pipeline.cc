@@ -12,6 +12,7 @@
 #include "engine/registry.h"
 #include "fmt/format.h"
 #include "image/notes.h"
+#include "jobs/admit_job.h"
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/progress_meter.h"
@@ -91,11 +92,14 @@ absl::StatusOr<ArtifactRecord> PushPipeline::Run() {
       return *std::move(cached);
     }
   }
+  // Ends after the stage.
+  std::unique_ptr<Admission::Ticket> room;
   const absl::Cleanup remove_stage = [this] {
     deps_.objects.RemoveStage(job_.id());
   };
   EventLog& events = job_.events();
   NotePacker(job_, input_.packer);
+  ASSIGN_OR_RETURN(room, AdmitJob(deps_, input_, job_));
   absl::StatusOr<PackedSidecar> sidecar = absl::UnknownError("");
   for (int attempt = 1;; ++attempt) {
     sidecar = Pack();

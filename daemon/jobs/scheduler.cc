@@ -162,6 +162,11 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
   return submission;
 }
 
+bool Scheduler::WouldJoin(const std::string& flight_key) const {
+  MutexLock lock(mu_);
+  return flights_.contains(flight_key);
+}
+
 std::shared_ptr<Job> Scheduler::Find(const std::string& job_id) const {
   MutexLock lock(mu_);
   const auto it = jobs_.find(job_id);

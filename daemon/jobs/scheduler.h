@@ -104,6 +104,9 @@ class Scheduler {
   absl::StatusOr<Submission> Submit(const Request& request,
                                     absl::AnyInvocable<Work()> make_work);
 
+  // Whether Submit() would join a job rather than make one, as things are now.
+  bool WouldJoin(const std::string& flight_key) const;
+
   // A live or remembered job; nullptr when unknown (then the index may know).
   std::shared_ptr<Job> Find(const std::string& job_id) const;
   // Live and remembered jobs, newest first.

@@ -70,6 +70,9 @@ v1::CollectGarbageResponse ToProto(const Collection& collection) {
   message.set_free_bytes(collection.free_bytes);
   message.set_removed_bytes(collection.removed_bytes);
   message.set_removed_count(collection.removed_count);
+  message.set_held_bytes(collection.held_bytes);
+  message.set_reclaimable_bytes(collection.reclaimable_bytes);
+  message.set_trash_bytes(collection.trash_bytes);
   return message;
 }
 

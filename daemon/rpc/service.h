@@ -55,6 +55,8 @@ class BottledService
     Packers& packers;
     Leases& leases;
     Collector& collector;
+    Admission& admission;
+    DiskState& disk;
     BottleService& bottles;
     PrepareService& prepares;
     Preflight& preflight;
@@ -153,6 +155,7 @@ class BottledService
  private:
   absl::Status FillInfo(const std::string& search_path,
                         v1::GetInfoResponse* response);
+  void FillDisk(v1::DiskInfo* disk);
   // A live job, or a finished one rebuilt from its row. Reason JOB_NOT_FOUND.
   absl::StatusOr<std::shared_ptr<Job>> FindJob(const std::string& id);
 

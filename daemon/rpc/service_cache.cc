@@ -118,6 +118,7 @@ grpc::Status BottledService::CollectGarbage(
       deps_.collector.Collect(request->dry_run(), cancel.token());
   if (collection.ok()) {
     *response = ToProto(*collection);
+    response->set_reserved_bytes(deps_.admission.reserved_bytes());
   }
   return ToGrpcStatus(context, collection.status());
 }

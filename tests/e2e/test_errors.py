@@ -184,7 +184,7 @@ def test_full_disk(idle_daemon, workdir, archive):
         idle_daemon.start()
         error = idle_daemon.fail_reason("pack", "--archive", file,
                                         code=EXIT_SPACE)
-        check(idle_daemon, error, "NO_SPACE")
+        check(idle_daemon, error, "DISK_FULL")
         # It serves what fits afterwards.
         small = images.Image("e2e/fits:1", [
             images.Layer().file("f", b"x").done()])

@@ -32,6 +32,7 @@ struct History {
   std::vector<CacheEntry> entries;
   CachePolicy policy;
   int64_t free_bytes = 0;
+  int64_t reserved_bytes = 0;
 };
 
 History RandomHistory(std::mt19937_64& random) {
@@ -46,6 +47,12 @@ History RandomHistory(std::mt19937_64& random) {
           std::chrono::milliseconds(below(3) == 0 ? 0 : 1 + below(2 * kSpanMs)),
       .min_keep_age = std::chrono::milliseconds(below(kSpanMs / 4))};
   history.free_bytes = below(3000);
+  // For a job that is to start, beside those that have reserved room already:
+  // the collector wants so much more to be free.
+  if (below(2) == 0) {
+    history.reserved_bytes = 1 + below(3000);
+    history.policy.min_free_bytes += history.reserved_bytes;
+  }
   // Each history has its own share of exceptions; a third has none.
   const int64_t exceptions = below(3) == 0 ? 0 : 1 + below(8);
   const int64_t count = below(20);
@@ -147,9 +154,11 @@ std::string Complaint(const History& history,
 }
 
 TEST(CachePolicyRandomTest, RandomHistoriesEndWithinTheLimits) {
-  constexpr int kCases = 50'000;
+  constexpr int kCases = 100'000;
   std::mt19937_64 random(20'261'126);
   std::map<std::string, int> reasons;
+  int reservations = 0;
+  int admitted = 0;
   for (int i = 0; i < kCases; ++i) {
     const History history = RandomHistory(random);
     const std::vector<Verdict> verdicts =
@@ -158,6 +167,22 @@ TEST(CachePolicyRandomTest, RandomHistoriesEndWithinTheLimits) {
     for (const Verdict& verdict : verdicts) {
       ++reasons[verdict.reason];
     }
+    // A reservation is admitted exactly when all that may go would make room
+    // for it; then it has its room, and what protects stays all the same.
+    int64_t could_be_free = history.free_bytes;
+    for (const Verdict& verdict : verdicts) {
+      could_be_free += verdict.remove ? verdict.bytes : 0;
+    }
+    int64_t all_that_may_go = history.free_bytes;
+    for (const CacheEntry& entry : history.entries) {
+      all_that_may_go +=
+          MayGo(entry, history.policy) ? entry.record.size_bytes : 0;
+    }
+    const bool possible = all_that_may_go >= history.policy.min_free_bytes;
+    ASSERT_EQ(could_be_free >= history.policy.min_free_bytes, possible)
+        << "case " << i;
+    reservations += history.reserved_bytes > 0 ? 1 : 0;
+    admitted += history.reserved_bytes > 0 && possible ? 1 : 0;
     // Whoever does what it says has nothing left to do.
     std::set<Digest> gone;
     int64_t free_bytes = history.free_bytes;
@@ -176,6 +201,8 @@ TEST(CachePolicyRandomTest, RandomHistoriesEndWithinTheLimits) {
       ASSERT_FALSE(verdict.remove) << "case " << i;
     }
   }
+  EXPECT_GT(admitted, 1000);
+  EXPECT_GT(reservations - admitted, 1000);
   // The histories had everything in them.
   for (const char* reason : {"HELD", "LINKED", "YOUNG", "WITHIN_LIMITS",
                              "SUPERSEDED", "IDLE", "OVER_CAP", "LOW_SPACE"}) {
