@@ -40,7 +40,8 @@ bool UsedBefore(const CacheEntry& a, const CacheEntry& b) {
 }
 
 std::string LastUsed(const CacheEntry& entry) {
-  return "last used " + FormatTimeMs(entry.record.last_used_ms);
+  return (entry.warmed ? "warmed and never asked for, " : "last used ") +
+         FormatTimeMs(entry.record.last_used_ms);
 }
 
 Verdict Stays(const CacheEntry& entry, std::string reason, std::string detail) {
@@ -146,6 +147,9 @@ std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
       others.push_back(&entry);
     }
   }
+  // Each the least recently used first.
+  std::stable_partition(others.begin(), others.end(),
+                        [](const CacheEntry* entry) { return entry->warmed; });
   Removals removals(artifact_bytes, free_bytes);
   for (const CacheEntry* entry : superseded) {
     removals.Add(*entry, "SUPERSEDED",

@@ -36,6 +36,8 @@ struct CacheEntry {
   bool linked = false;
   // The one that its content key leads to; else it was superseded.
   bool current = true;
+  // Made ahead of need, and nobody has asked for it since.
+  bool warmed = false;
 };
 
 struct Verdict {
@@ -50,9 +52,10 @@ struct Verdict {
 };
 
 // One verdict for each entry, those to be removed first, in the order of
-// removal: superseded ones, idle ones, then the least recently used until what
-// is left is within 90 % of the cap and the free space is at least
-// min_free_bytes. Held, linked and young ones never go. `policy` is resolved.
+// removal: superseded ones, idle ones, then warmed ones and then the least
+// recently used until what is left is within 90 % of the cap and the free space
+// is at least min_free_bytes. Held, linked and young ones never go. `policy` is
+// resolved.
 std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
                            const CachePolicy& policy, int64_t now_ms);
 

@@ -68,6 +68,7 @@ History RandomHistory(std::mt19937_64& random) {
       entry.linked = true;
     }
     entry.current = below(5) != 0;
+    entry.warmed = below(4) == 0;
     history.entries.push_back(std::move(entry));
   }
   return history;
@@ -94,6 +95,8 @@ std::string Complaint(const History& history,
   std::set<Digest> seen;
   bool more_may_go = false;
   bool keeps = false;
+  bool used_one_goes = false;
+  bool warmed_one_stays = false;
   int64_t before_limits = -1;
   int64_t last = 0;
   for (const Verdict& verdict : verdicts) {
@@ -105,6 +108,8 @@ std::string Complaint(const History& history,
     if (!verdict.remove) {
       keeps = true;
       more_may_go = more_may_go || MayGo(entry, policy);
+      warmed_one_stays =
+          warmed_one_stays || (MayGo(entry, policy) && entry.warmed);
       if (MayGo(entry, policy) != (verdict.reason == "WITHIN_LIMITS")) {
         return "a wrong reason to stay: " + verdict.reason;
       }
@@ -124,6 +129,7 @@ std::string Complaint(const History& history,
     if (for_limits != (entry.current && !idle)) {
       return "a wrong reason to go: " + verdict.reason;
     }
+    used_one_goes = used_one_goes || (for_limits && !entry.warmed);
     if (for_limits && before_limits < 0) {
       before_limits = left;
     }
@@ -133,6 +139,9 @@ std::string Complaint(const History& history,
   }
   if (seen.size() != entries.size()) {
     return "not one verdict for each";
+  }
+  if (used_one_goes && warmed_one_stays) {
+    return "one that was used goes before a warmed one";
   }
   if (more_may_go &&
       (left > policy.max_bytes || free < policy.min_free_bytes)) {

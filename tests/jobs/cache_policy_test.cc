@@ -169,6 +169,21 @@ TEST(CachePolicyTest, EachReasonIsExplained) {
   }
 }
 
+TEST(CachePolicyTest, WarmedOnesThatNobodyWantedGoBeforeUsedOnes) {
+  CacheEntry young = Aged("young", 300, kDayMs);
+  young.warmed = true;
+  CacheEntry old = Aged("old", 300, 2 * kDayMs);
+  old.warmed = true;
+  const std::vector<CacheEntry> entries = {Aged("used", 300, 3 * kDayMs), young,
+                                           old, Aged("recent", 300, kDayMs)};
+  EXPECT_THAT(Judged(entries, {"used", "young", "old", "recent"}, kPlenty,
+                     {.max_bytes = 500, .min_free_bytes = 100}),
+              ElementsAre("-old:OVER_CAP", "-young:OVER_CAP", "-used:OVER_CAP",
+                          "recent:WITHIN_LIMITS"));
+  EXPECT_THAT(TheOnly(young).detail,
+              ::testing::StartsWith("warmed and never asked for, "));
+}
+
 TEST(CachePolicyTest, NothingIsJudgedOfNothing) {
   EXPECT_THAT(Judge({}, 0, Roomy(), kNow), IsEmpty());
 }
