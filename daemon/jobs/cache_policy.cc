@@ -32,12 +32,26 @@ int64_t LowWater(int64_t max_bytes) {
   return max_bytes / 10 * 9 + max_bytes % 10 * 9 / 10;
 }
 
-bool UsedBefore(const CacheEntry& a, const CacheEntry& b) {
-  const auto key = [](const ArtifactRecord& r) {
-    return std::tie(r.last_used_ms, r.created_ms, r.digest);
-  };
-  return key(a.record) < key(b.record);
-}
+// The order of last use. After the clock was set back, what comes from the
+// future was used before what was used since.
+class UsedBefore {
+ public:
+  UsedBefore(int64_t now_ms, int64_t watched_since_ms)
+      : now_ms_(now_ms), since_ms_(watched_since_ms) {}
+
+  bool operator()(const CacheEntry& a, const CacheEntry& b) const {
+    const auto key = [this](const ArtifactRecord& r) {
+      const bool future = r.last_used_ms > now_ms_ && since_ms_ != 0;
+      return std::make_tuple(future ? since_ms_ : r.last_used_ms,
+                             r.last_used_ms, r.created_ms, r.digest);
+    };
+    return key(a.record) < key(b.record);
+  }
+
+ private:
+  int64_t now_ms_;
+  int64_t since_ms_;
+};
 
 std::string LastUsed(const CacheEntry& entry) {
   return (entry.warmed ? "warmed and never asked for, " : "last used ") +
@@ -74,10 +88,11 @@ std::optional<Verdict> Exempt(const CacheEntry& entry,
   return std::nullopt;
 }
 
-bool IsIdle(const CacheEntry& entry, const CachePolicy& policy,
-            int64_t now_ms) {
+bool IsIdle(const CacheEntry& entry, const CachePolicy& policy, int64_t now_ms,
+            int64_t watched_since_ms) {
   return policy.max_idle.count() > 0 &&
-         now_ms - entry.record.last_used_ms > policy.max_idle.count();
+         now_ms - std::max(entry.record.last_used_ms, watched_since_ms) >
+             policy.max_idle.count();
 }
 
 // What is left while one artifact after the other goes.
@@ -127,8 +142,10 @@ CachePolicy Resolved(CachePolicy policy, int64_t total_bytes) {
 }
 
 std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
-                           const CachePolicy& policy, int64_t now_ms) {
-  std::sort(entries.begin(), entries.end(), UsedBefore);
+                           const CachePolicy& policy, int64_t now_ms,
+                           int64_t watched_since_ms) {
+  std::sort(entries.begin(), entries.end(),
+            UsedBefore(now_ms, watched_since_ms));
   int64_t artifact_bytes = 0;
   std::vector<Verdict> kept;
   std::vector<const CacheEntry*> superseded;
@@ -141,7 +158,7 @@ std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
       kept.push_back(*std::move(exempt));
     } else if (!entry.current) {
       superseded.push_back(&entry);
-    } else if (IsIdle(entry, policy, now_ms)) {
+    } else if (IsIdle(entry, policy, now_ms, watched_since_ms)) {
       idle.push_back(&entry);
     } else {
       others.push_back(&entry);

@@ -55,9 +55,11 @@ struct Verdict {
 // removal: superseded ones, idle ones, then warmed ones and then the least
 // recently used until what is left is within 90 % of the cap and the free space
 // is at least min_free_bytes. Held, linked and young ones never go. `policy` is
-// resolved.
+// resolved. What was last used before `watched_since_ms` (jobs/watched_time.h)
+// is idle from then on, and what was used in the future counts as used then.
 std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
-                           const CachePolicy& policy, int64_t now_ms);
+                           const CachePolicy& policy, int64_t now_ms,
+                           int64_t watched_since_ms = 0);
 
 }  // namespace bottled
 

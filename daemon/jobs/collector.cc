@@ -17,12 +17,16 @@
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "jobs/cache_hit.h"
+#include "jobs/watched_time.h"
 
 namespace bottled {
 namespace {
 
 // How often a waiting collection looks at its token.
 constexpr std::chrono::milliseconds kLookAtCancel(100);
+
+// The time of a look at the cache is written at most so often.
+constexpr std::chrono::milliseconds kNoteEvery = std::chrono::minutes(1);
 
 // A file that is not there, or no file, has no other names that matter.
 bool HasOtherNames(const std::filesystem::path& path) {
@@ -134,6 +138,21 @@ absl::StatusOr<Collection> Collector::Collect(bool dry_run,
   return collection;
 }
 
+absl::StatusOr<WatchedTime> Collector::Watch(int64_t now_ms, bool dry_run) {
+  ASSIGN_OR_RETURN(const WatchedTime before, deps_.index.GetWatchedTime());
+  const WatchedTime now = LookedAt(before, now_ms, policy_.max_idle);
+  if (!dry_run && (now.since_ms != before.since_ms ||
+                   now.seen_ms - before.seen_ms >= kNoteEvery.count())) {
+    const absl::Status noted = deps_.index.SetWatchedTime(now);
+    if (!noted.ok()) {
+      // The disk may be full, and then there is all the more to collect.
+      Log("jobs")->warn("cannot note the time of a look at the cache: {}",
+                        std::string(noted.message()));
+    }
+  }
+  return now;
+}
+
 absl::StatusOr<Collection> Collector::Run(bool dry_run,
                                           const CancelToken& cancel,
                                           int64_t more_free_bytes) {
@@ -155,9 +174,11 @@ absl::StatusOr<Collection> Collector::Run(bool dry_run,
   collection.trash_bytes = deps_.objects.trash().PendingBytes();
   CachePolicy policy = collection.policy;
   policy.min_free_bytes += more_free_bytes;
+  const int64_t now_ms = deps_.clock.NowMs();
+  ASSIGN_OR_RETURN(const WatchedTime watched, Watch(now_ms, dry_run));
   collection.verdicts =
       Judge(entries, collection.free_bytes + collection.trash_bytes, policy,
-            deps_.clock.NowMs());
+            now_ms, watched.since_ms);
   for (const Verdict& verdict : collection.verdicts) {
     if (verdict.remove || verdict.reason == "WITHIN_LIMITS") {
       collection.reclaimable_bytes += verdict.bytes;

@@ -71,6 +71,7 @@ class Collector {
 
  private:
   absl::StatusOr<std::vector<CacheEntry>> Look();
+  absl::StatusOr<WatchedTime> Watch(int64_t now_ms, bool dry_run);
   absl::StatusOr<Collection> Run(bool dry_run, const CancelToken& cancel,
                                  int64_t more_free_bytes);
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -13,6 +14,9 @@
 
 namespace bottled {
 namespace {
+
+constexpr std::string_view kWatchedSeen = "watched_seen_ms";
+constexpr std::string_view kWatchedSince = "watched_since_ms";
 
 absl::StatusOr<std::string> GetMeta(Connection& c, std::string_view name) {
   Statement::Use use(c.statements.meta_get);
@@ -79,6 +83,27 @@ absl::StatusOr<bool> Index::RebuildPending() {
 absl::Status Index::SetRebuilt() {
   return state_->Write(
       [](Connection& c) { return SetMeta(c, "rebuild", "done"); });
+}
+
+absl::StatusOr<WatchedTime> Index::GetWatchedTime() {
+  return state_->Read([](Connection& c) -> absl::StatusOr<WatchedTime> {
+    ASSIGN_OR_RETURN(const std::string seen, GetMeta(c, kWatchedSeen));
+    ASSIGN_OR_RETURN(const std::string since, GetMeta(c, kWatchedSince));
+    WatchedTime time;
+    // What is no number is not known.
+    if (!absl::SimpleAtoi(seen, &time.seen_ms) ||
+        !absl::SimpleAtoi(since, &time.since_ms)) {
+      time = {};
+    }
+    return time;
+  });
+}
+
+absl::Status Index::SetWatchedTime(const WatchedTime& time) {
+  return state_->Write([&](Connection& c) -> absl::Status {
+    RETURN_IF_ERROR(SetMeta(c, kWatchedSeen, std::to_string(time.seen_ms)));
+    return SetMeta(c, kWatchedSince, std::to_string(time.since_ms));
+  });
 }
 
 absl::Status Index::State::CheckWritable() {

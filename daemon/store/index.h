@@ -62,6 +62,9 @@ class Index {
   absl::StatusOr<bool> RebuildPending();
   absl::Status SetRebuilt();
 
+  absl::StatusOr<WatchedTime> GetWatchedTime();
+  absl::Status SetWatchedTime(const WatchedTime& time);
+
   // --- artifacts ---------------------------------------------------------
   // Several keys may lead to one artifact; the record carries the one that was
   // asked for.

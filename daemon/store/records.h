@@ -37,6 +37,15 @@ struct ArtifactRecord {
   int64_t mtime_ns = 0;
 };
 
+// When somebody last looked after the cache, and since when there was no gap;
+// see jobs/watched_time.h. Zeros = not known.
+struct WatchedTime {
+  int64_t seen_ms = 0;
+  int64_t since_ms = 0;
+
+  bool operator==(const WatchedTime&) const = default;
+};
+
 enum class JobRowState {
   kQueued,
   kRunning,
