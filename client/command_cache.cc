@@ -68,6 +68,10 @@ absl::Status RunCacheRemove(const Context& context) {
     ASSIGN_OR_RETURN(const v1::RemoveArtifactResponse response,
                      context.session.Call<v1::RemoveArtifactResponse>(
                          "RemoveArtifact", request));
+    for (const std::string& holder : response.holders()) {
+      context.out.Info(Printable(response.artifact().digest()) + " was " +
+                       Printable(holder));
+    }
     PrintDigest(context, "removed", response.artifact());
   }
   return absl::OkStatus();

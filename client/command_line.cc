@@ -106,6 +106,7 @@ void AddCache(CLI::App& app, Options& options) {
   CLI::App* const unpin = AddCommand(
       *cache, options, "unpin", "Keep them no longer", Command::kCacheUnpin);
   digests(unpin)->required();
+  AddLeaseCommands(*cache, options);
   CLI::App* const collect =
       AddCommand(*cache, options, "gc", "Bring the cache within its limits now",
                  Command::kCacheCollect);

@@ -1,5 +1,6 @@
 // Pieces of the command line that several commands have, and the commands of
-// command_line_bottles.cc. For command_line*.cc alone.
+// command_line_bottles.cc and command_line_leases.cc. For command_line*.cc
+// alone.
 
 #ifndef BOTTLED_CLIENT_COMMAND_LINE_PARTS_H_
 #define BOTTLED_CLIENT_COMMAND_LINE_PARTS_H_
@@ -36,6 +37,9 @@ void AddAfter(CLI::App& command, Options& options);
 
 // -q, --quiet
 void AddQuiet(CLI::App& command, Options& options);
+
+// The commands of `cache` that are about leases.
+void AddLeaseCommands(CLI::App& cache, Options& options);
 
 // prepare, plan, bottles, events and doctor.
 void AddBottleCommands(CLI::App& app, Options& options);

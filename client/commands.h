@@ -56,6 +56,11 @@ absl::Status RunCachePin(const Context& context);
 absl::Status RunCacheUnpin(const Context& context);
 absl::Status RunCacheCollect(const Context& context);
 
+// command_lease.cc
+absl::Status RunCacheHold(const Context& context);
+absl::Status RunCacheRelease(const Context& context);
+absl::Status RunCacheLeases(const Context& context);
+
 // command_info.cc
 absl::Status RunInfo(const Context& context);
 absl::Status RunSocket(const Context& context);

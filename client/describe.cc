@@ -102,6 +102,20 @@ std::string DescribeArtifacts(const v1::ListArtifactsResponse& response,
   return table.Format();
 }
 
+std::string DescribeLeases(const v1::ListLeasesResponse& response) {
+  Table table({"LEASE", "ARTIFACT", "ENDS", "HOLDER"});
+  for (const v1::Lease& lease : response.leases()) {
+    std::string ends = "with its connection";
+    if (!lease.stream()) {
+      ends = lease.pid() != 0 ? fmt::format("with process {}", lease.pid())
+                              : FormatTimestamp(lease.expires_at());
+    }
+    table.Add(
+        {lease.id(), ShortDigest(lease.artifact()), ends, lease.holder()});
+  }
+  return table.Format();
+}
+
 std::string DescribeArtifact(const v1::GetArtifactResponse& response) {
   const v1::Artifact& artifact = response.artifact();
   std::string out = FormatPairs({

@@ -27,6 +27,7 @@ std::string DescribeArtifacts(const v1::ListArtifactsResponse& response,
                               int64_t now_ms);
 std::string DescribeArtifact(const v1::GetArtifactResponse& response);
 std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response);
+std::string DescribeLeases(const v1::ListLeasesResponse& response);
 // What was removed or, of a dry run, would be; and why the rest stays.
 std::string DescribeCollection(const v1::CollectGarbageResponse& response,
                                bool dry_run);

@@ -128,6 +128,13 @@ absl::Status MachineNotVerified(std::string_view machine, std::string_view why,
                   Printable(slug)));
 }
 
+absl::Status LeaseLost(std::string_view reason) {
+  return MakeError(
+      absl::StatusCode::kDataLoss, "LEASE_LOST",
+      fmt::format("the artifact is no longer kept: {}", Printable(reason)),
+      "What has its file open can go on; ask for it again.");
+}
+
 absl::Status CaptureFailed(std::string_view program, std::string_view why) {
   return MakeError(absl::StatusCode::kInternal, "CAPTURE_FAILED",
                    fmt::format("running {}: {}", program, why),

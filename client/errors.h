@@ -60,6 +60,9 @@ absl::Status VerifyFailed(int bad, int all);
 absl::Status MachineNotVerified(std::string_view machine, std::string_view why,
                                 std::string_view slug);
 
+// LEASE_LOST: what was to be kept is gone; `reason` is the daemon's word.
+absl::Status LeaseLost(std::string_view reason);
+
 // CAPTURE_FAILED: a program that was run for its output gave none to use.
 absl::Status CaptureFailed(std::string_view program, std::string_view why);
 

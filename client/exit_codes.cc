@@ -105,6 +105,7 @@ constexpr Row kTable[] = {
     // Whatever their canonical codes.
     {"BAD_COMMAND", kExitFailure},
     {"CHECKS_FAILED", kExitFailure},
+    {"LEASE_LOST", kExitFailure},
     {"PROGRAM_NOT_FOUND", kExitFailure},
     {"VERIFY_FAILED", kExitFailure},
 };

@@ -26,6 +26,9 @@ enum class Command {
   kCacheVerify,
   kCachePin,
   kCacheUnpin,
+  kCacheHold,
+  kCacheRelease,
+  kCacheLeases,
   kCacheCollect,
   kInfo,
   kSocket,
@@ -98,6 +101,13 @@ struct Options {
   bool deep = false;
   bool dry_run = false;
   std::string note;
+  // cache hold; 0 and empty when not given
+  std::string holder;
+  int64_t hold_seconds = 0;
+  int64_t hold_pid = 0;
+  std::vector<std::string> words;
+  // cache release
+  std::vector<std::string> lease_ids;
 
   // socket
   bool start = false;

@@ -220,8 +220,8 @@ void Daemon::CollectGarbage(const CancelToken& cancel) {
   // What resisted the last time.
   absl::Status status = objects_->trash().Empty();
   status.Update(leases_->Sweep());
-  // Not at start: whoever held something in the life of the last daemon gets
-  // the time to say so again.
+  // Not at start: whoever got a path in the life of the last daemon gets the
+  // time to say so again. Leases need no such time, see jobs/leases.h.
   if (status.ok() && std::exchange(may_collect_, true)) {
     status = collector_->Collect(/*dry_run=*/false, cancel).status();
   }

@@ -2,11 +2,13 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
@@ -17,11 +19,16 @@
 namespace bottled {
 namespace {
 
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
 constexpr size_t kLeaseIdBytes = 16;
 constexpr size_t kMaxHolderBytes = 256;
 constexpr size_t kMaxLeases = 10'000;
-constexpr std::chrono::milliseconds kMinTtl = std::chrono::seconds(1);
-constexpr std::chrono::milliseconds kMaxTtl = std::chrono::hours(24);
+constexpr milliseconds kMinTtl = std::chrono::seconds(1);
+constexpr milliseconds kMaxTtl = std::chrono::hours(24);
+// Less is a clock that is being corrected, and not worth a write.
+constexpr int64_t kJumpMs = 10'000;
 
 ProcessLook LookAt(int64_t pid) {
   // Zero and negative numbers mean other things than a process.
@@ -30,18 +37,13 @@ ProcessLook LookAt(int64_t pid) {
              : ProcessLook{.state = ProcessLook::State::kGone};
 }
 
-absl::Status CheckTtl(std::chrono::milliseconds ttl) {
+absl::Status CheckTtl(milliseconds ttl) {
   return ttl >= kMinTtl && ttl <= kMaxTtl
              ? absl::OkStatus()
              : BadLease("A lease lasts between one second and 24 hours");
 }
 
-bool HasEnded(const ArtifactLease& lease, int64_t now_ms) {
-  if (lease.kind == LeaseKind::kTtl) {
-    // One from the future, after the clock was set back, holds nothing either.
-    return lease.expires_ms <= now_ms ||
-           lease.expires_ms - kMaxLeaseMs > now_ms;
-  }
+bool ProcessHasEnded(const ArtifactLease& lease) {
   const ProcessLook look = LookAt(lease.pid);
   // What cannot be told now may well be alive.
   return look.state == ProcessLook::State::kGone ||
@@ -49,12 +51,15 @@ bool HasEnded(const ArtifactLease& lease, int64_t now_ms) {
           look.identity != lease.identity);
 }
 
-// The identity of the process that is to hold, empty for a kTtl lease;
+// The identity of the process that is to hold, empty for other kinds;
 // BAD_LEASE when there can be no such lease.
 absl::StatusOr<std::string> CheckedIdentity(const LeaseSpec& spec) {
   if (spec.holder.empty() || spec.holder.size() > kMaxHolderBytes) {
     return BadLease(fmt::format("A lease needs a holder of at most {} bytes",
                                 kMaxHolderBytes));
+  }
+  if (spec.kind == LeaseKind::kStream) {
+    return "";
   }
   if (spec.kind == LeaseKind::kTtl) {
     RETURN_IF_ERROR(CheckTtl(spec.ttl));
@@ -68,15 +73,72 @@ absl::StatusOr<std::string> CheckedIdentity(const LeaseSpec& spec) {
   return std::move(look.identity);
 }
 
+int64_t OffsetMs(const Clock& clock) {
+  return clock.NowMs() -
+         duration_cast<milliseconds>(clock.Steady().time_since_epoch()).count();
+}
+
 }  // namespace
+
+Leases::Leases(Index& index, const Clock& clock)
+    : index_(index),
+      clock_(clock),
+      started_(clock.Steady()),
+      offset_ms_(OffsetMs(clock)) {}
 
 absl::Status Leases::Check(const LeaseSpec& spec) {
   return CheckedIdentity(spec).status();
 }
 
+absl::Status Leases::FollowClock() {
+  const int64_t offset_ms = OffsetMs(clock_);
+  const int64_t jump_ms = offset_ms - offset_ms_;
+  if (std::abs(jump_ms) < kJumpMs) {
+    return absl::OkStatus();
+  }
+  Log("jobs")->warn("the time of day jumped by {} s; leases jump with it",
+                    jump_ms / 1000);
+  RETURN_IF_ERROR(index_.ShiftLeases(jump_ms));
+  offset_ms_ = offset_ms;
+  return absl::OkStatus();
+}
+
+bool Leases::HasEnded(const ArtifactLease& lease) const {
+  switch (lease.kind) {
+    case LeaseKind::kPid:
+      return ProcessHasEnded(lease);
+    case LeaseKind::kStream: {
+      const auto found = streams_.find(lease.id);
+      return found == streams_.end() ? clock_.Steady() >= started_ + kReattach
+                                     : found->second.attached == 0 &&
+                                           clock_.Steady() >= found->second.end;
+    }
+    case LeaseKind::kTtl:
+      break;
+  }
+  const int64_t now_ms = clock_.NowMs();
+  // One from the future, after the clock was set back while no daemon ran,
+  // holds nothing either.
+  return lease.expires_ms <= now_ms || lease.expires_ms - kMaxLeaseMs > now_ms;
+}
+
+absl::Status Leases::MakeRoom() {
+  ASSIGN_OR_RETURN(std::vector<ArtifactLease> all, index_.ListLeases());
+  if (all.size() >= kMaxLeases) {
+    RETURN_IF_ERROR(SweepLocked());
+    ASSIGN_OR_RETURN(all, index_.ListLeases());
+    if (all.size() >= kMaxLeases) {
+      return TooManyLeases(kMaxLeases);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
                                               const LeaseSpec& spec) {
   ASSIGN_OR_RETURN(std::string identity, CheckedIdentity(spec));
+  MutexLock lock(mu_);
+  RETURN_IF_ERROR(FollowClock());
   ArtifactLease lease{.id = RandomHex(kLeaseIdBytes),
                       .artifact = artifact,
                       .kind = spec.kind,
@@ -92,56 +154,87 @@ absl::StatusOr<ArtifactLease> Leases::Acquire(const Digest& artifact,
     if (same.has_value()) {
       return *std::move(same);
     }
-  } else {
+  } else if (spec.kind == LeaseKind::kTtl) {
     lease.expires_ms = lease.created_ms + spec.ttl.count();
   }
-  ASSIGN_OR_RETURN(std::vector<ArtifactLease> all, index_.ListLeases());
-  if (all.size() >= kMaxLeases) {
-    RETURN_IF_ERROR(Sweep());
-    ASSIGN_OR_RETURN(all, index_.ListLeases());
-    if (all.size() >= kMaxLeases) {
-      return TooManyLeases(kMaxLeases);
-    }
-  }
+  RETURN_IF_ERROR(MakeRoom());
   RETURN_IF_ERROR(index_.AddLease(lease));
+  if (spec.kind == LeaseKind::kStream) {
+    streams_[lease.id] = {.end = clock_.Steady() + kStreamGrace};
+  }
   return lease;
 }
 
 absl::StatusOr<ArtifactLease> Leases::Renew(const std::string& id,
-                                            std::chrono::milliseconds ttl) {
+                                            milliseconds ttl) {
   RETURN_IF_ERROR(CheckTtl(ttl));
-  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> all, index_.ListLeases());
-  const auto found =
-      std::find_if(all.begin(), all.end(),
-                   [&](const ArtifactLease& l) { return l.id == id; });
-  const int64_t now_ms = clock_.NowMs();
-  if (found == all.end() || HasEnded(*found, now_ms)) {
+  MutexLock lock(mu_);
+  RETURN_IF_ERROR(FollowClock());
+  ASSIGN_OR_RETURN(std::optional<ArtifactLease> lease, index_.FindLease(id));
+  if (!lease.has_value() || HasEnded(*lease)) {
     return LeaseNotFound(id);
   }
-  if (found->kind != LeaseKind::kTtl) {
-    return BadLease("A lease of a process ends with it and is not renewed");
+  if (lease->kind != LeaseKind::kTtl) {
+    return BadLease(
+        "A lease of a process or a stream ends with it and is not renewed");
   }
-  ArtifactLease lease = *found;
-  lease.expires_ms = now_ms + ttl.count();
-  ASSIGN_OR_RETURN(const bool renewed, index_.RenewLease(id, lease.expires_ms));
+  lease->expires_ms = clock_.NowMs() + ttl.count();
+  ASSIGN_OR_RETURN(const bool renewed,
+                   index_.RenewLease(id, lease->expires_ms));
   if (!renewed) {
     return LeaseNotFound(id);
   }
-  return lease;
+  return *std::move(lease);
 }
 
 absl::Status Leases::Release(const std::string& id) {
+  MutexLock lock(mu_);
   ASSIGN_OR_RETURN(const bool removed, index_.RemoveLease(id));
+  streams_.erase(id);
   return removed ? absl::OkStatus() : LeaseNotFound(id);
 }
 
+absl::StatusOr<ArtifactLease> Leases::Attach(const std::string& id) {
+  MutexLock lock(mu_);
+  ASSIGN_OR_RETURN(std::optional<ArtifactLease> lease, index_.FindLease(id));
+  if (!lease.has_value() || HasEnded(*lease)) {
+    return LeaseNotFound(id);
+  }
+  if (lease->kind != LeaseKind::kStream) {
+    return BadLease("Only a lease of a stream is held by a stream");
+  }
+  ++streams_[id].attached;
+  return *std::move(lease);
+}
+
+void Leases::Detach(const std::string& id) {
+  MutexLock lock(mu_);
+  const auto found = streams_.find(id);
+  // It is not there after a release.
+  if (found != streams_.end() && found->second.attached > 0) {
+    --found->second.attached;
+    found->second.end = clock_.Steady() + kStreamGrace;
+  }
+}
+
+absl::StatusOr<bool> Leases::Exists(const std::string& id) {
+  ASSIGN_OR_RETURN(const std::optional<ArtifactLease> lease,
+                   index_.FindLease(id));
+  return lease.has_value();
+}
+
 absl::StatusOr<std::vector<ArtifactLease>> Leases::List() {
-  ASSIGN_OR_RETURN(std::vector<ArtifactLease> leases, index_.ListLeases());
-  const int64_t now_ms = clock_.NowMs();
-  std::erase_if(leases, [now_ms](const ArtifactLease& lease) {
-    return HasEnded(lease, now_ms);
-  });
-  return leases;
+  MutexLock lock(mu_);
+  RETURN_IF_ERROR(FollowClock());
+  ASSIGN_OR_RETURN(const std::vector<ArtifactLease> leases,
+                   index_.ListLeases());
+  std::vector<ArtifactLease> counting;
+  for (const ArtifactLease& lease : leases) {
+    if (!HasEnded(lease)) {
+      counting.push_back(lease);
+    }
+  }
+  return counting;
 }
 
 absl::StatusOr<std::map<Digest, std::vector<std::string>>> Leases::Holders() {
@@ -158,17 +251,34 @@ absl::StatusOr<std::map<Digest, std::vector<std::string>>> Leases::Holders() {
 }
 
 absl::Status Leases::Sweep() {
+  MutexLock lock(mu_);
+  return SweepLocked();
+}
+
+absl::Status Leases::SweepLocked() {
+  RETURN_IF_ERROR(FollowClock());
   ASSIGN_OR_RETURN(const std::vector<ArtifactLease> leases,
                    index_.ListLeases());
-  const int64_t now_ms = clock_.NowMs();
   // Nothing to forget writes nothing: this must work on a full disk.
   std::vector<std::string> ended;
+  std::set<std::string> rows;
   for (const ArtifactLease& lease : leases) {
-    if (HasEnded(lease, now_ms)) {
+    rows.insert(lease.id);
+    if (HasEnded(lease)) {
       ended.push_back(lease.id);
     }
   }
-  return ended.empty() ? absl::OkStatus() : index_.RemoveLeases(ended);
+  if (!ended.empty()) {
+    RETURN_IF_ERROR(index_.RemoveLeases(ended));
+  }
+  for (const std::string& id : ended) {
+    rows.erase(id);
+  }
+  // Also what went with its artifact, unless a stream has yet to notice.
+  std::erase_if(streams_, [&rows](const auto& entry) {
+    return entry.second.attached == 0 && !rows.contains(entry.first);
+  });
+  return absl::OkStatus();
 }
 
 absl::Status Leases::Pin(const Digest& artifact, const std::string& note) {

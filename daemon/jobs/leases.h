@@ -1,4 +1,15 @@
 // Leases and pins: who keeps which artifact from being collected.
+//
+// A lease never ends early, whatever happens to the clock or the daemon:
+// - One for a time is kept with its end by the time of day. When that jumps
+//   against the steady clock, because it was set or the machine slept, the ends
+//   jump with it.
+// - One of a process counts as long as LookAtProcess() finds that process.
+// - One of a stream counts while it is attached, and kStreamGrace from the last
+//   Detach(), or from Acquire(). The streams of an earlier life of the daemon
+//   have kReattach from the start of this one to come back.
+// A row that counts no more is removed by Sweep(), which must come before a
+// removal is decided in the index: the index knows the ends of times only.
 
 #ifndef BOTTLED_JOBS_LEASES_H_
 #define BOTTLED_JOBS_LEASES_H_
@@ -9,9 +20,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "image/digest.h"
 #include "store/index.h"
 
@@ -26,10 +39,15 @@ struct LeaseSpec {
   int64_t pid = 0;
 };
 
-// Thread-safe.
+// Thread-safe. Every method may wait for the disk.
 class Leases {
  public:
-  Leases(Index& index, const Clock& clock) : index_(index), clock_(clock) {}
+  // From the end of a stream, or from Acquire(), until there must be one.
+  static constexpr std::chrono::seconds kStreamGrace{10};
+  // The same for streams of the daemon's last life, from construction.
+  static constexpr std::chrono::seconds kReattach{60};
+
+  Leases(Index& index, const Clock& clock);
 
   // BAD_LEASE when no artifact could have such a lease.
   static absl::Status Check(const LeaseSpec& spec);
@@ -45,6 +63,15 @@ class Leases {
   // Reason LEASE_NOT_FOUND.
   absl::Status Release(const std::string& id);
 
+  // A stream that keeps the lease begins; several may. Each needs one Detach().
+  // Reasons LEASE_NOT_FOUND, BAD_LEASE (not of kStream).
+  absl::StatusOr<ArtifactLease> Attach(const std::string& id);
+  // It ends. Never fails.
+  void Detach(const std::string& id);
+  // Whether its row is there: not once it was released, or its artifact is
+  // gone.
+  absl::StatusOr<bool> Exists(const std::string& id);
+
   // Those that count now: neither expired nor of a process that has ended.
   absl::StatusOr<std::vector<ArtifactLease>> List();
   // Who keeps which artifact now, in the words of store/holders.h: its pin,
@@ -59,8 +86,32 @@ class Leases {
   absl::StatusOr<bool> Unpin(const Digest& artifact);
 
  private:
+  // What is known of a stream lease of this life of the daemon.
+  struct Stream {
+    int attached = 0;
+    // When it ends, if nothing is attached.
+    std::chrono::steady_clock::time_point end;
+  };
+
+  // Lets the ends of kTtl leases jump with the time of day.
+  absl::Status FollowClock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool HasEnded(const ArtifactLease& lease) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status SweepLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   Index& index_;
   const Clock& clock_;
+  const std::chrono::steady_clock::time_point started_;
+
+  // Held from a decision that a lease has ended until its row is gone, so that
+  // nobody attaches or renews one that is about to go. Comes before the
+  // index's.
+  Mutex mu_;
+  std::map<std::string, Stream> streams_ ABSL_GUARDED_BY(mu_);
+  // How far the time of day is before the steady clock, in milliseconds; the
+  // ends in the index go by it.
+  int64_t offset_ms_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace bottled

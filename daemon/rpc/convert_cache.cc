@@ -32,10 +32,16 @@ absl::StatusOr<LeaseSpec> FromProto(const v1::LeaseSpec& spec) {
       out.kind = LeaseKind::kPid;
       out.pid = spec.pid();
       return out;
+    case v1::LeaseSpec::kStream:
+      if (!spec.stream()) {
+        break;
+      }
+      out.kind = LeaseKind::kStream;
+      return out;
     case v1::LeaseSpec::KIND_NOT_SET:
       break;
   }
-  return BadRequest("A lease needs ttl_seconds or pid");
+  return BadRequest("A lease needs ttl_seconds, pid or stream");
 }
 
 v1::Lease ToProto(const ArtifactLease& lease) {
@@ -48,8 +54,10 @@ v1::Lease ToProto(const ArtifactLease& lease) {
   if (lease.kind == LeaseKind::kTtl) {
     *message.mutable_expires_at() =
         TimeUtil::MillisecondsToTimestamp(lease.expires_ms);
-  } else {
+  } else if (lease.kind == LeaseKind::kPid) {
     message.set_pid(lease.pid);
+  } else {
+    message.set_stream(true);
   }
   return message;
 }

@@ -30,7 +30,8 @@ constexpr const char* kFeatures[] = {
     "pack.image",    "pack.archive", "pack.upload", "pack.build",
     "watch.resume",  "watch.events", "interest",    "verify.deep",
     "bottles",       "prepare",      "diagnose",    "packer.native/1",
-    "packer.smolvm", "packer.push",  "leases",      "collect",
+    "packer.smolvm", "packer.push",  "leases",      "leases.stream",
+    "collect",
 };
 
 constexpr int kDefaultJobs = 100;

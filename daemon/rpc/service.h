@@ -1,7 +1,7 @@
 // BottledService: the methods of bottled.v1.Bottled. Each is short: check the
 // request's form, call the domain, convert. Unary methods run in gRPC's sync
-// threads and may block on SQLite, files and the engine; WatchJob and
-// WatchEvents are callback streams.
+// threads and may block on SQLite, files and the engine; WatchJob, WatchEvents
+// and HoldLease are callback streams.
 
 #ifndef BOTTLED_RPC_SERVICE_H_
 #define BOTTLED_RPC_SERVICE_H_
@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/task_thread.h"
 #include "bottled/v1/bottled.grpc.pb.h"
 #include "endpoint/endpoint.h"
 #include "image/limits.h"
@@ -46,9 +47,10 @@ struct ServiceInfo {
 };
 
 // Thread-safe.
-class BottledService
-    : public v1::Bottled::WithCallbackMethod_WatchJob<
-          v1::Bottled::WithCallbackMethod_WatchEvents<v1::Bottled::Service>> {
+class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
+                           v1::Bottled::WithCallbackMethod_WatchEvents<
+                               v1::Bottled::WithCallbackMethod_HoldLease<
+                                   v1::Bottled::Service>>> {
  public:
   struct Deps {
     PackService& packs;
@@ -122,6 +124,12 @@ class BottledService
   grpc::Status ReleaseLease(grpc::ServerContext* context,
                             const v1::ReleaseLeaseRequest* request,
                             v1::ReleaseLeaseResponse* response) override;
+  grpc::ServerWriteReactor<v1::HoldLeaseResponse>* HoldLease(
+      grpc::CallbackServerContext* context,
+      const v1::HoldLeaseRequest* request) override;
+  grpc::Status ListLeases(grpc::ServerContext* context,
+                          const v1::ListLeasesRequest* request,
+                          v1::ListLeasesResponse* response) override;
   grpc::Status CollectGarbage(grpc::ServerContext* context,
                               const v1::CollectGarbageRequest* request,
                               v1::CollectGarbageResponse* response) override;
@@ -166,6 +174,7 @@ class BottledService
   // Self-synchronised.
   WatchHub watch_hub_;
   CallWatcher call_watcher_;
+  TaskThread tasks_;
 };
 
 }  // namespace bottled

@@ -1,6 +1,7 @@
 // The methods that are about what stays in the cache.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -9,6 +10,7 @@
 #include "rpc/convert_cache.h"
 #include "rpc/convert_source.h"
 #include "rpc/grpc_status.h"
+#include "rpc/hold_reactor.h"
 #include "rpc/service.h"
 
 namespace bottled {
@@ -37,13 +39,22 @@ grpc::Status BottledService::GetArtifact(grpc::ServerContext* context,
 grpc::Status BottledService::RemoveArtifact(
     grpc::ServerContext* context, const v1::RemoveArtifactRequest* request,
     v1::RemoveArtifactResponse* response) {
-  const absl::StatusOr<ArtifactRecord> record =
-      deps_.packs.RemoveArtifact(request->digest(), request->force());
-  if (record.ok()) {
-    *response->mutable_artifact() =
-        ToProto(*record, deps_.objects.Path(*record));
-  }
-  return ToGrpcStatus(context, record.status());
+  const auto remove = [&]() -> absl::Status {
+    std::vector<std::string> holders;
+    if (request->force()) {
+      ASSIGN_OR_RETURN(const ArtifactRecord record,
+                       deps_.packs.FindArtifact(request->digest()));
+      ASSIGN_OR_RETURN(auto all, deps_.leases.Holders());
+      holders = std::move(all[record.digest]);
+    }
+    ASSIGN_OR_RETURN(
+        const ArtifactRecord record,
+        deps_.packs.RemoveArtifact(request->digest(), request->force()));
+    *response->mutable_artifact() = ToProto(record, deps_.objects.Path(record));
+    response->mutable_holders()->Assign(holders.begin(), holders.end());
+    return absl::OkStatus();
+  };
+  return ToGrpcStatus(context, remove());
 }
 
 grpc::Status BottledService::PinArtifact(grpc::ServerContext* context,
@@ -108,6 +119,30 @@ grpc::Status BottledService::ReleaseLease(
     grpc::ServerContext* context, const v1::ReleaseLeaseRequest* request,
     v1::ReleaseLeaseResponse* /*response*/) {
   return ToGrpcStatus(context, deps_.leases.Release(request->lease_id()));
+}
+
+grpc::ServerWriteReactor<v1::HoldLeaseResponse>* BottledService::HoldLease(
+    grpc::CallbackServerContext* context, const v1::HoldLeaseRequest* request) {
+  return new HoldReactor({.hold = {.leases = deps_.leases,
+                                   .index = deps_.index,
+                                   .objects = deps_.objects},
+                          .packs = deps_.packs,
+                          .feed = deps_.feed,
+                          .hub = watch_hub_,
+                          .tasks = tasks_},
+                         context, *request);
+}
+
+grpc::Status BottledService::ListLeases(
+    grpc::ServerContext* context, const v1::ListLeasesRequest* /*request*/,
+    v1::ListLeasesResponse* response) {
+  const absl::StatusOr<std::vector<ArtifactLease>> leases = deps_.leases.List();
+  if (leases.ok()) {
+    for (const ArtifactLease& lease : *leases) {
+      *response->add_leases() = ToProto(lease);
+    }
+  }
+  return ToGrpcStatus(context, leases.status());
 }
 
 grpc::Status BottledService::CollectGarbage(

@@ -7,10 +7,16 @@ namespace bottled {
 
 std::string HolderSentence(const ArtifactLease& lease) {
   const std::string holder = Printable(lease.holder);
-  return lease.kind == LeaseKind::kPid
-             ? fmt::format("leased by {} (process {})", holder, lease.pid)
-             : fmt::format("leased by {} until {}", holder,
-                           FormatTimeMs(lease.expires_ms));
+  switch (lease.kind) {
+    case LeaseKind::kPid:
+      return fmt::format("leased by {} (process {})", holder, lease.pid);
+    case LeaseKind::kStream:
+      return fmt::format("leased by {} while connected", holder);
+    case LeaseKind::kTtl:
+      break;
+  }
+  return fmt::format("leased by {} until {}", holder,
+                     FormatTimeMs(lease.expires_ms));
 }
 
 std::string HolderSentence(const ArtifactPin& pin) {

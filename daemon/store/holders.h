@@ -10,8 +10,8 @@
 
 namespace bottled {
 
-// "leased by HOLDER until 2026-01-02T03:04:05.678Z" or "leased by HOLDER
-// (process 123)". Printable. Pure.
+// "leased by HOLDER until 2026-01-02T03:04:05.678Z", "leased by HOLDER
+// (process 123)" or "leased by HOLDER while connected". Printable. Pure.
 std::string HolderSentence(const ArtifactLease& lease);
 
 // "pinned: NOTE", or "pinned" without one. Printable. Pure.

@@ -106,6 +106,8 @@ class Index {
   absl::Status AddLease(const ArtifactLease& lease);
   // A kTtl lease's new end. False when there is no such lease.
   absl::StatusOr<bool> RenewLease(const std::string& id, int64_t expires_ms);
+  // Moves the ends of all kTtl leases.
+  absl::Status ShiftLeases(int64_t by_ms);
   // False when there is no such lease.
   absl::StatusOr<bool> RemoveLease(const std::string& id);
   // All of them in one transaction; those that are not there are no error.
@@ -113,6 +115,7 @@ class Index {
   absl::Status RemoveLeases(std::span<const std::string> ids);
   // All, those that have expired too; the oldest first.
   absl::StatusOr<std::vector<ArtifactLease>> ListLeases();
+  absl::StatusOr<std::optional<ArtifactLease>> FindLease(const std::string& id);
   // The kPid lease of which all of this is true; the oldest, if several.
   absl::StatusOr<std::optional<ArtifactLease>> FindPidLease(
       const Digest& artifact, const std::string& holder, int64_t pid,
@@ -124,8 +127,10 @@ class Index {
   absl::StatusOr<std::vector<ArtifactPin>> ListPins();
   // DeleteArtifact(), unless somebody holds it: then nothing is changed and the
   // result has a sentence for each holder ("pinned: NOTE", "leased by HOLDER
-  // until TIME", "leased by HOLDER (process 123)"). One transaction, so that no
-  // lease can come between. Expired leases do not count.
+  // until TIME", "leased by HOLDER (process 123)", "leased by HOLDER while
+  // connected"). One transaction, so that no
+  // lease can come between. Expired leases do not count; those of processes and
+  // streams do until their rows are removed.
   //
   // With `judged`, what the decision to delete was made on: when created_ms or
   // last_used_ms is another one now, nothing is changed either, and the only

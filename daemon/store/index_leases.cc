@@ -8,13 +8,29 @@ namespace bottled {
 namespace {
 
 std::string_view LeaseKindWord(LeaseKind kind) {
-  return kind == LeaseKind::kTtl ? "ttl" : "pid";
+  switch (kind) {
+    case LeaseKind::kTtl:
+      return "ttl";
+    case LeaseKind::kPid:
+      return "pid";
+    case LeaseKind::kStream:
+      return "stream";
+  }
+  return "";
+}
+
+LeaseKind LeaseKindOf(std::string_view word) {
+  // The schema allows no other words.
+  if (word == "ttl") {
+    return LeaseKind::kTtl;
+  }
+  return word == "pid" ? LeaseKind::kPid : LeaseKind::kStream;
 }
 
 ArtifactLease ReadArtifactLease(const Statement::Use& row) {
   return {.id = row.Text(0),
           .artifact = DigestColumn(row, 1),
-          .kind = row.Text(2) == "ttl" ? LeaseKind::kTtl : LeaseKind::kPid,
+          .kind = LeaseKindOf(row.Text(2)),
           .holder = row.Text(3),
           .created_ms = row.Int(4),
           .expires_ms = row.Int(5),
@@ -120,6 +136,12 @@ absl::StatusOr<bool> Index::RenewLease(const std::string& id,
   return found;
 }
 
+absl::Status Index::ShiftLeases(int64_t by_ms) {
+  return state_->Write([&](Connection& c) {
+    return Statement::Use(c.statements.artifact_lease_shift).Bind(by_ms).Run();
+  });
+}
+
 absl::StatusOr<bool> Index::RemoveLease(const std::string& id) {
   bool found = false;
   const auto remove = [&](Connection& c, Statement& statement) {
@@ -156,6 +178,16 @@ absl::StatusOr<std::vector<ArtifactLease>> Index::ListLeases() {
     Statement::Use use(c.statements.artifact_lease_list);
     return ReadRows(use, ReadArtifactLease);
   });
+}
+
+absl::StatusOr<std::optional<ArtifactLease>> Index::FindLease(
+    const std::string& id) {
+  return state_->Read(
+      [&](Connection& c) -> absl::StatusOr<std::optional<ArtifactLease>> {
+        Statement::Use use(c.statements.artifact_lease_get);
+        ASSIGN_OR_RETURN(const bool row, use.Bind(id).Step());
+        return row ? std::optional(ReadArtifactLease(use)) : std::nullopt;
+      });
 }
 
 absl::StatusOr<std::optional<ArtifactLease>> Index::FindPidLease(

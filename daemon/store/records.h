@@ -57,8 +57,9 @@ enum class JobRowState {
 };
 
 enum class LeaseKind {
-  kTtl,  // until a moment
-  kPid,  // as long as a process lives
+  kTtl,     // until a moment
+  kPid,     // as long as a process lives
+  kStream,  // as long as a call goes on, and a little longer
 };
 
 // A kTtl lease that ends later than this from now is from before a clock was

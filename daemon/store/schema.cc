@@ -199,6 +199,27 @@ UPDATE content_key SET last_bytes = coalesce((SELECT size_bytes FROM artifact
   WHERE digest = content_key.artifact), 0);
 )sql";
 
+// A third kind of lease. SQLite changes no CHECK: the table is made anew.
+constexpr char kStreamLeases[] = R"sql(
+CREATE TABLE lease_anew(
+  id TEXT PRIMARY KEY,
+  artifact TEXT NOT NULL REFERENCES artifact(digest) ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK(kind IN ('ttl', 'pid', 'stream')),
+  holder TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  -- 0 unless the kind is 'ttl'.
+  expires_ms INTEGER NOT NULL,
+  -- 0 and '' unless the kind is 'pid'.
+  pid INTEGER NOT NULL,
+  identity TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO lease_anew SELECT id, artifact, kind, holder, created_ms,
+  expires_ms, pid, identity FROM lease;
+DROP TABLE lease;
+ALTER TABLE lease_anew RENAME TO lease;
+CREATE INDEX lease_artifact ON lease(artifact);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
@@ -206,6 +227,7 @@ constexpr Migration kMigrations[] = {
     {"2026-11-engine-objects", kEngineObjects},
     {"2026-11-leases", kLeases},
     {"2026-11-last-bytes", kLastBytes},
+    {"2026-11-stream-leases", kStreamLeases},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

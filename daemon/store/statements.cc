@@ -275,6 +275,8 @@ absl::Status PrepareLeases(Database& db, Statements& out) {
            "FROM artifact WHERE digest = ?2"},
           {&S::artifact_lease_renew,
            "UPDATE lease SET expires_ms = ? WHERE id = ? AND kind = 'ttl'"},
+          {&S::artifact_lease_shift,
+           "UPDATE lease SET expires_ms = expires_ms + ? WHERE kind = 'ttl'"},
           {&S::artifact_lease_delete, "DELETE FROM lease WHERE id = ?"},
           {&S::unsaved_lease_put,
            "INSERT INTO unsaved_lease(id, artifact, kind, holder, created_ms, "
@@ -292,10 +294,11 @@ absl::Status PrepareLeases(Database& db, Statements& out) {
           {&S::artifact_lease_list,
            fmt::format("{}ORDER BY created_ms, id", kLease)},
           {&S::artifact_lease_holding,
-           fmt::format("{}WHERE artifact = ?1 AND (kind = 'pid' OR "
+           fmt::format("{}WHERE artifact = ?1 AND (kind <> 'ttl' OR "
                        "expires_ms - ?2 BETWEEN 1 AND {}) "
                        "ORDER BY created_ms, id",
                        kLease, kMaxLeaseMs)},
+          {&S::artifact_lease_get, fmt::format("{}WHERE id = ?", kLease)},
           {&S::artifact_lease_of_process,
            fmt::format("{}WHERE artifact = ? AND kind = 'pid' AND holder = ? "
                        "AND pid = ? AND identity = ? "

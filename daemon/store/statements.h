@@ -39,8 +39,8 @@ struct Statements {
   Statement lease_put, lease_list, lease_activate, lease_expire;
 
   Statement artifact_lease_put, artifact_lease_renew, artifact_lease_delete;
-  Statement artifact_lease_list, artifact_lease_holding;
-  Statement artifact_lease_of_process;
+  Statement artifact_lease_list, artifact_lease_holding, artifact_lease_shift;
+  Statement artifact_lease_get, artifact_lease_of_process;
   Statement unsaved_lease_put, unsaved_lease_renew, unsaved_lease_delete;
   Statement pin_put, pin_delete, pin_get, pin_list;
 

@@ -60,12 +60,18 @@ class TestClock : public Clock {
   int64_t NowMs() const override { return now_ms_; }
   std::chrono::steady_clock::time_point Steady() const override {
     return std::chrono::steady_clock::time_point(
-        std::chrono::milliseconds(now_ms_));
+        std::chrono::milliseconds(now_ms_ - jumped_ms_));
   }
   void Advance(std::chrono::milliseconds by) { now_ms_ += by.count(); }
+  // The time of day alone is set, or the machine slept.
+  void Jump(std::chrono::milliseconds by) {
+    jumped_ms_ += by.count();
+    now_ms_ += by.count();
+  }
 
  private:
   std::atomic<int64_t> now_ms_ = 1'700'000'000'000;
+  std::atomic<int64_t> jumped_ms_ = 0;
 };
 
 // Waits until `done`; false after a minute, which only a hanging test sees.

@@ -51,7 +51,8 @@ TEST_F(SchemaTest, MakesTheTables) {
   EXPECT_THAT(Column("SELECT name FROM migration"),
               ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
                           "2026-11-engine-objects", "2026-11-last-bytes",
-                          "2026-11-leases", "2026-11-planned-mode"));
+                          "2026-11-leases", "2026-11-planned-mode",
+                          "2026-11-stream-leases"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
@@ -169,6 +170,24 @@ TEST_F(SchemaTest, AnArtifactFromBeforeTheLeasesIsHeldByNobody) {
   EXPECT_TRUE(db_->Execute("INSERT INTO pin VALUES('a', '', 0)").ok());
 }
 
+TEST_F(SchemaTest, LeasesFromBeforeTheStreamsStay) {
+  ASSERT_TRUE(Migrate(*db_, Migrations().first(5)).ok());
+  ASSERT_TRUE(db_->Execute(kOneArtifact).ok());
+  ASSERT_TRUE(db_->Execute("INSERT INTO lease VALUES('1', 'a', 'ttl', 'me', 2, "
+                           "3, 0, ''), ('2', 'a', 'pid', 'you', 4, 0, 5, 'i')")
+                  .ok());
+  Open();
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("SELECT id || artifact || kind || holder || created_ms || "
+                     "expires_ms || pid || identity FROM lease ORDER BY id"),
+              ElementsAre("1attlme230", "2apidyou405i"));
+  EXPECT_THAT(Column("SELECT tbl_name FROM sqlite_schema "
+                     "WHERE name = 'lease_artifact'"),
+              ElementsAre("lease"));
+  ASSERT_TRUE(db_->Execute("DELETE FROM artifact").ok());
+  EXPECT_THAT(Column("SELECT id FROM lease"), ElementsAre());
+}
+
 TEST_F(SchemaTest, TheDatabaseItselfLetsNoHolderOutliveItsArtifact) {
   ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
   ASSERT_TRUE(db_->Execute(kOneArtifact).ok());
@@ -178,7 +197,8 @@ TEST_F(SchemaTest, TheDatabaseItselfLetsNoHolderOutliveItsArtifact) {
   EXPECT_TRUE(lease("'1', 'a', 'ttl', 'me', 0, 5, 0, ''").ok());
   EXPECT_TRUE(lease("'2', 'a', 'pid', 'me', 0, 0, 7, 'i'").ok());
   EXPECT_FALSE(lease("'2', 'a', 'pid', 'me', 0, 0, 7, 'i'").ok());
-  EXPECT_FALSE(lease("'3', 'a', 'stream', 'me', 0, 0, 0, ''").ok());
+  EXPECT_TRUE(lease("'3', 'a', 'stream', 'me', 0, 0, 0, ''").ok());
+  EXPECT_FALSE(lease("'4', 'a', 'other', 'me', 0, 0, 0, ''").ok());
   EXPECT_FALSE(lease("'4', 'none', 'ttl', 'me', 0, 5, 0, ''").ok());
   EXPECT_FALSE(db_->Execute("INSERT INTO pin VALUES('none', '', 0)").ok());
   EXPECT_TRUE(db_->Execute("INSERT INTO pin VALUES('a', '', 0)").ok());
