@@ -97,6 +97,22 @@ absl::Status ProgramTooLoudError(size_t max_bytes) {
                    "");
 }
 
+absl::Status WatchLimitError(const std::filesystem::path& root,
+                             size_t watched) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "WATCH_LIMIT",
+      fmt::format("{} has more directories than can be watched ({} are)",
+                  Show(root), watched),
+      "Leave directories out with .dockerignore, or raise "
+      "fs.inotify.max_user_watches and fs.inotify.max_user_instances.");
+}
+
+absl::Status WatchUnsupportedError() {
+  return MakeError(absl::StatusCode::kUnimplemented, "WATCH_UNSUPPORTED",
+                   "directories cannot be watched on this system",
+                   "Changes are seen when the daemon looks by itself.");
+}
+
 absl::Status BadCommandError(std::string_view why) {
   return MakeError(absl::StatusCode::kInvalidArgument, "BAD_COMMAND",
                    std::string(why), "");

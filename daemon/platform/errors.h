@@ -51,6 +51,13 @@ absl::Status ProgramNotFoundError(std::string_view program);
 absl::Status ProgramTooSlowError(std::chrono::milliseconds limit);
 absl::Status ProgramTooLoudError(size_t max_bytes);
 
+// WATCH_LIMIT, code RESOURCE_EXHAUSTED: a tree has more directories than can be
+// watched; `watched` of them were.
+absl::Status WatchLimitError(const std::filesystem::path& root, size_t watched);
+
+// WATCH_UNSUPPORTED: this system has no way that we know.
+absl::Status WatchUnsupportedError();
+
 // BAD_COMMAND: an argument or a variable that no program can be given.
 absl::Status BadCommandError(std::string_view why);
 
