@@ -12,6 +12,7 @@
 #include "engine/build.h"
 #include "fmt/format.h"
 #include "image/digest.h"
+#include "jobs/dockerignore.h"
 #include "platform/file.h"
 #include "platform/stat_times.h"
 
@@ -38,8 +39,9 @@ class Hasher {
 
 class ContextWalk {
  public:
-  ContextWalk(Hasher& hasher, const CancelToken& cancel)
-      : hasher_(hasher), cancel_(cancel) {}
+  ContextWalk(const DockerIgnore& ignore, Hasher& hasher,
+              const CancelToken& cancel)
+      : ignore_(ignore), hasher_(hasher), cancel_(cancel) {}
 
   // False when there are too many files.
   absl::StatusOr<bool> Directory(const fs::path& directory,
@@ -54,6 +56,9 @@ class ContextWalk {
       }
       const fs::path path = directory / name;
       const std::string inner = relative + "/" + name;
+      if (ignore_.Ignores(std::string_view(inner).substr(1))) {
+        continue;
+      }
       struct stat info = {};
       if (::lstat(path.c_str(), &info) != 0) {
         const int error = errno;
@@ -86,6 +91,7 @@ class ContextWalk {
     }
   }
 
+  const DockerIgnore& ignore_;
   Hasher& hasher_;
   const CancelToken& cancel_;
   int64_t files_ = 0;
@@ -127,7 +133,11 @@ absl::StatusOr<std::string> BuildFingerprint(const BuildSpec& spec,
   ASSIGN_OR_RETURN(const std::string content,
                    ReadSmallFile(dockerfile, kMaxDockerfileBytes));
   hasher.Add(content);
-  ContextWalk walk(hasher, cancel);
+  ASSIGN_OR_RETURN(const DockerIgnore ignore, ReadDockerIgnore(spec));
+  if (!ignore.text().empty()) {
+    hasher.Add(ignore.text());
+  }
+  ContextWalk walk(ignore, hasher, cancel);
   ASSIGN_OR_RETURN(const bool whole, walk.Directory(spec.context, ""));
   return whole ? hasher.Finish() : std::string();
 }

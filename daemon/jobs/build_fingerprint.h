@@ -3,6 +3,7 @@
 // docker build answers it in a second or two, by sending the context to the
 // builder. Here the context is only looked at: names, kinds, sizes, modes and
 // times of its files, the Dockerfile's content, and the request's own values.
+// Files that .dockerignore surely leaves out (jobs/dockerignore.h) are not.
 // What a build takes from elsewhere (a newer base image, the network) is not
 // seen; that is what FRESHNESS_ALWAYS is for.
 
