@@ -44,11 +44,14 @@ void TellIfGone(ChangeFeed* changes, Index& index, const Digest& digest) {
 
 absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
     Index& index, Objects& objects, const Clock& clock, const Digest& key,
-    const std::string& reference, ChangeFeed* changes) {
+    const std::string& reference, ChangeFeed* changes, JobClass job_class) {
   ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record,
                    LookUp(index, objects, key, changes));
   if (record.has_value()) {
-    LogFailure("a use", index.Touch(record->digest, reference, clock.NowMs()));
+    if (job_class != JobClass::kWarm) {
+      LogFailure("a use",
+                 index.Touch(record->digest, reference, clock.NowMs()));
+    }
     NoteReference(index, clock, reference, key);
   }
   return record;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "image/digest.h"
 #include "jobs/change_feed.h"
+#include "jobs/job_class.h"
 #include "store/index.h"
 #include "store/objects.h"
 
@@ -18,10 +19,12 @@ namespace bottled {
 // The artifact of `key`, if it is there and its file is sound, after noting
 // that it was used now and what `reference` (may be empty) means. A note that
 // cannot be written is only logged. `changes` (may be null) hears of an
-// artifact that turned out to be gone or damaged.
+// artifact that turned out to be gone or damaged. Warming uses nothing, it only
+// looks.
 absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
     Index& index, Objects& objects, const Clock& clock, const Digest& key,
-    const std::string& reference, ChangeFeed* changes = nullptr);
+    const std::string& reference, ChangeFeed* changes = nullptr,
+    JobClass job_class = JobClass::kInteractive);
 
 // Tells `changes` (may be null) that an artifact was removed, if the index no
 // longer has it.

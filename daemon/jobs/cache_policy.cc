@@ -54,7 +54,8 @@ class UsedBefore {
 };
 
 std::string LastUsed(const CacheEntry& entry) {
-  return (entry.warmed ? "warmed and never asked for, " : "last used ") +
+  return (entry.record.warmed ? "warmed and never asked for, made "
+                              : "last used ") +
          FormatTimeMs(entry.record.last_used_ms);
 }
 
@@ -150,6 +151,7 @@ std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
   std::vector<Verdict> kept;
   std::vector<const CacheEntry*> superseded;
   std::vector<const CacheEntry*> idle;
+  std::vector<const CacheEntry*> warmed;
   std::vector<const CacheEntry*> others;
   for (const CacheEntry& entry : entries) {
     artifact_bytes += entry.record.size_bytes;
@@ -161,12 +163,9 @@ std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
     } else if (IsIdle(entry, policy, now_ms, watched_since_ms)) {
       idle.push_back(&entry);
     } else {
-      others.push_back(&entry);
+      (entry.record.warmed ? warmed : others).push_back(&entry);
     }
   }
-  // Each the least recently used first.
-  std::stable_partition(others.begin(), others.end(),
-                        [](const CacheEntry* entry) { return entry->warmed; });
   Removals removals(artifact_bytes, free_bytes);
   for (const CacheEntry* entry : superseded) {
     removals.Add(*entry, "SUPERSEDED",
@@ -177,6 +176,8 @@ std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
                  fmt::format("{}, more than {} ago", LastUsed(*entry),
                              SpanText(policy.max_idle)));
   }
+  // Made ahead of a need that never came.
+  others.insert(others.begin(), warmed.begin(), warmed.end());
   // Room for a while, so that not every new artifact costs an old one.
   const int64_t target = removals.left() > policy.max_bytes
                              ? LowWater(policy.max_bytes)

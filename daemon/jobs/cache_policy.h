@@ -36,8 +36,6 @@ struct CacheEntry {
   bool linked = false;
   // The one that its content key leads to; else it was superseded.
   bool current = true;
-  // Made ahead of need, and nobody has asked for it since.
-  bool warmed = false;
 };
 
 struct Verdict {
@@ -52,11 +50,12 @@ struct Verdict {
 };
 
 // One verdict for each entry, those to be removed first, in the order of
-// removal: superseded ones, idle ones, then warmed ones and then the least
-// recently used until what is left is within 90 % of the cap and the free space
-// is at least min_free_bytes. Held, linked and young ones never go. `policy` is
-// resolved. What was last used before `watched_since_ms` (jobs/watched_time.h)
-// is idle from then on, and what was used in the future counts as used then.
+// removal: superseded ones, idle ones, then those that warming made and nobody
+// asked for, then the least recently used, until what is left is within 90 % of
+// the cap and the free space is at least min_free_bytes. Held, linked and young
+// ones never go. `policy` is resolved. What was last used before
+// `watched_since_ms` (jobs/watched_time.h) is idle from then on, and what was
+// used in the future counts as used then.
 std::vector<Verdict> Judge(std::vector<CacheEntry> entries, int64_t free_bytes,
                            const CachePolicy& policy, int64_t now_ms,
                            int64_t watched_since_ms = 0);

@@ -133,7 +133,7 @@ absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::LookUp() {
     return MaybeArtifact();
   }
   return FindCached(deps_.index, deps_.objects, deps_.clock, key_,
-                    input_.reference, deps_.changes);
+                    input_.reference, deps_.changes, job_.job_class());
 }
 
 absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::Read() {

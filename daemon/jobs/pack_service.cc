@@ -129,6 +129,9 @@ absl::StatusOr<PackAnswer> PackService::Submit(
     const PackSpec& spec, const std::string& flight_key, const Digest& key,
     const std::string& source,
     absl::AnyInvocable<Scheduler::Work()> make_work) {
+  if (spec.only_look) {
+    return PackAnswer();
+  }
   if (deps_.admission != nullptr && !deps_.scheduler.WouldJoin(flight_key)) {
     RETURN_IF_ERROR(deps_.admission->Check());
   }
@@ -182,7 +185,7 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   if (!spec.force) {
     ASSIGN_OR_RETURN(std::optional<ArtifactRecord> cached,
                      FindCached(deps_.index, deps_.objects, deps_.clock, key,
-                                reference, deps_.changes));
+                                reference, deps_.changes, spec.job_class));
     if (cached.has_value()) {
       PackAnswer answer;
       answer.artifact = *std::move(cached);
@@ -223,7 +226,7 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   if (key.has_value() && !spec.force) {
     ASSIGN_OR_RETURN(std::optional<ArtifactRecord> cached,
                      FindCached(deps_.index, deps_.objects, deps_.clock, *key,
-                                name, deps_.changes));
+                                name, deps_.changes, spec.job_class));
     if (cached.has_value()) {
       PackAnswer answer;
       answer.artifact = *std::move(cached);

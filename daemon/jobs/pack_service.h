@@ -68,6 +68,9 @@ struct PackSpec {
       source;
   PackOptions options;
   bool force = false;
+  // Start and join nothing: an artifact that is not cached is an answer without
+  // anything.
+  bool only_look = false;
   bool tied = false;  // interest ends with the caller's watch
   // How urgent a job is that this starts or joins, and who asks, for fairness
   // among clients: as in Scheduler::Request.
@@ -78,7 +81,7 @@ struct PackSpec {
 };
 
 struct PackAnswer {
-  // Exactly one of these two.
+  // Exactly one of these two, or none for a spec with only_look.
   std::optional<ArtifactRecord> artifact;
   std::shared_ptr<Job> job;
   // With an artifact, when one was wanted.

@@ -20,6 +20,7 @@ absl::StatusOr<ArtifactRecord> PublishSidecar(const PipelineDeps& deps,
   record.layer_digest = sidecar.layer_digest;
   record.packer = provenance.packer;
   record.last_used_ms = deps.clock.NowMs();
+  record.warmed = job.job_class() == JobClass::kWarm;
   record.notes = std::move(sidecar.notes);
   if (!provenance.reference.empty()) {
     record.references.push_back(provenance.reference);

@@ -87,7 +87,7 @@ absl::StatusOr<ArtifactRecord> PushPipeline::Run() {
     ASSIGN_OR_RETURN(
         std::optional<ArtifactRecord> cached,
         FindCached(deps_.index, deps_.objects, deps_.clock, input_.expected_key,
-                   input_.reference, deps_.changes));
+                   input_.reference, deps_.changes, job_.job_class()));
     if (cached.has_value()) {
       return *std::move(cached);
     }

@@ -80,7 +80,7 @@ class Index {
   absl::StatusOr<ArtifactTotals> Totals();
 
   // Notes a hit: last use and the reference, each written at most once a
-  // minute. `reference` may be empty.
+  // minute, and that somebody has asked for it. `reference` may be empty.
   absl::Status Touch(const Digest& digest, const std::string& reference,
                      int64_t now_ms);
 
@@ -256,6 +256,18 @@ class Index {
   absl::Status ForgetEngineObject(const EngineObject& object);
   // The oldest first.
   absl::StatusOr<std::vector<EngineObject>> ListEngineObjects();
+
+  // --- warm targets ------------------------------------------------------
+  // Inserts it, or gives the one with the same ID its name and spec; that one
+  // goes on as if new: not paused, without failures and unused artifacts.
+  // Returns the row.
+  absl::StatusOr<WarmTarget> AddWarmTarget(const WarmTarget& target);
+  // Replaces all that changes in a target's life. False when it is gone.
+  absl::StatusOr<bool> UpdateWarmTarget(const WarmTarget& target);
+  // False when there is none of this ID.
+  absl::StatusOr<bool> RemoveWarmTarget(const std::string& id);
+  // The oldest first.
+  absl::StatusOr<std::vector<WarmTarget>> ListWarmTargets();
 
  private:
   struct State;

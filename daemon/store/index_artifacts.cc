@@ -47,6 +47,7 @@ ArtifactRecord ReadArtifact(const Statement::Use& row) {
   record.device = static_cast<uint64_t>(row.Int(13));
   record.inode = static_cast<uint64_t>(row.Int(14));
   record.mtime_ns = row.Int(15);
+  record.warmed = row.Int(16) != 0;
   return record;
 }
 
@@ -89,6 +90,7 @@ absl::Status PutArtifact(Connection& c, const ArtifactRecord& record) {
                       .Bind(static_cast<int64_t>(record.device))
                       .Bind(static_cast<int64_t>(record.inode))
                       .Bind(record.mtime_ns)
+                      .Bind(int64_t{record.warmed})
                       .Run());
   return Statement::Use(s.key_point)
       .Bind(record.digest.hex())
@@ -123,7 +125,8 @@ absl::StatusOr<TouchPlan> PlanTouch(Connection& c, const Digest& digest,
     if (!row) {
       return plan;
     }
-    plan.last_used = Stale(ReadArtifact(use).last_used_ms, now_ms);
+    const ArtifactRecord record = ReadArtifact(use);
+    plan.last_used = record.warmed || Stale(record.last_used_ms, now_ms);
   }
   if (!reference.empty()) {
     Statement::Use use(c.statements.used_reference_get);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "image/digest.h"
@@ -30,6 +31,8 @@ struct ArtifactRecord {
   int64_t last_used_ms = 0;
   std::vector<Note> notes;
   std::vector<std::string> references;  // newest first, at most 16
+  // Made by warming, and nobody has asked for it since.
+  bool warmed = false;
 
   // What the file looked like when it was published, for the check on a hit.
   uint64_t device = 0;
@@ -185,6 +188,35 @@ struct PreparedBottle {
 struct StoredBottle {
   BottleRecord record;
   std::optional<AddressLease> lease;  // none after it has expired
+};
+
+enum class WarmKind { kImage, kBuild, kAgent };
+
+// "image", "build", "agent".
+std::string_view WarmKindWord(WarmKind kind);
+
+// Something that is kept prepared.
+struct WarmTarget {
+  std::string id;  // follows from what is made, see jobs/warm_spec.h
+  WarmKind kind = WarmKind::kImage;
+  std::string name;  // for people
+  std::string spec;  // JSON, see jobs/warm_spec.h
+  int64_t created_ms = 0;
+  // Why nothing is made of it, a sentence; empty = something is.
+  std::string paused;
+  // What it led to last; may be empty, and may be gone.
+  Digest artifact;
+  // Artifacts that were made for it, and how many of the last ones in a row
+  // were never asked for.
+  int64_t warmed_count = 0;
+  int64_t unused_count = 0;
+  int64_t checked_ms = 0;  // 0 = never
+  int64_t warmed_ms = 0;   // 0 = never
+  // Of the last try, as EncodeFailure() gives it; empty = it went well.
+  std::string failure_json;
+  int64_t failure_count = 0;  // in a row
+
+  bool operator==(const WarmTarget&) const = default;
 };
 
 enum class EngineObjectKind { kTag, kContainer };

@@ -220,6 +220,33 @@ ALTER TABLE lease_anew RENAME TO lease;
 CREATE INDEX lease_artifact ON lease(artifact);
 )sql";
 
+// What the daemon keeps prepared, and which artifacts it made only for that.
+constexpr char kWarming[] = R"sql(
+CREATE TABLE warm_target(
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK(kind IN ('image', 'build', 'agent')),
+  -- For people.
+  name TEXT NOT NULL,
+  -- What it is made from, as JSON; holds no secret.
+  spec TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  -- Why nothing is made of it; '' = something is.
+  paused TEXT NOT NULL,
+  -- What it led to last; '' = nothing yet. Need not exist any more.
+  artifact TEXT NOT NULL,
+  warmed_count INTEGER NOT NULL,
+  unused_count INTEGER NOT NULL,
+  checked_ms INTEGER NOT NULL,
+  warmed_ms INTEGER NOT NULL,
+  -- Of the last try; '' = it went well.
+  failure TEXT NOT NULL,
+  failure_count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- 1: made by warming, and nobody has asked for it so far.
+ALTER TABLE artifact ADD COLUMN warmed INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
@@ -228,6 +255,7 @@ constexpr Migration kMigrations[] = {
     {"2026-11-leases", kLeases},
     {"2026-11-last-bytes", kLastBytes},
     {"2026-11-stream-leases", kStreamLeases},
+    {"2026-11-warming", kWarming},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

@@ -14,7 +14,8 @@ namespace {
 constexpr std::string_view kArtifact =
     "SELECT a.digest, k.key, k.inputs, a.size_bytes, a.unpacked_bytes, "
     "a.entry_count, a.platform, a.config_digest, a.layer_digest, a.packer, "
-    "a.created_ms, a.last_used_ms, a.notes, a.device, a.inode, a.mtime_ns ";
+    "a.created_ms, a.last_used_ms, a.notes, a.device, a.inode, a.mtime_ns, "
+    "a.warmed ";
 
 // The order that ReadJob() in index_jobs.cc expects.
 constexpr std::string_view kJob =
@@ -35,6 +36,12 @@ constexpr std::string_view kLease =
     "SELECT id, artifact, kind, holder, created_ms, expires_ms, pid, identity "
     "FROM current_lease ";
 constexpr std::string_view kPin = "SELECT artifact, note, created_ms FROM pin ";
+
+// The order that ReadWarmTarget() in index_warm.cc expects.
+constexpr std::string_view kWarmTarget =
+    "SELECT id, kind, name, spec, created_ms, paused, artifact, warmed_count, "
+    "unused_count, checked_ms, warmed_ms, failure, failure_count "
+    "FROM warm_target ";
 
 constexpr std::string_view kOpen =
     "state IN ('queued', 'running', 'publishing')";
@@ -81,7 +88,7 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
            "INSERT INTO artifact(digest, content_key, size_bytes, "
            "unpacked_bytes, entry_count, platform, config_digest, "
            "layer_digest, packer, created_ms, last_used_ms, notes, device, "
-           "inode, mtime_ns) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+           "inode, mtime_ns, warmed) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
            "ON CONFLICT(digest) DO UPDATE SET "
            "content_key = excluded.content_key, "
            "size_bytes = excluded.size_bytes, "
@@ -93,9 +100,11 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
            "packer = excluded.packer, created_ms = excluded.created_ms, "
            "last_used_ms = excluded.last_used_ms, notes = excluded.notes, "
            "device = excluded.device, inode = excluded.inode, "
-           "mtime_ns = excluded.mtime_ns"},
+           "mtime_ns = excluded.mtime_ns, "
+           "warmed = min(warmed, excluded.warmed)"},
           {&S::artifact_touch,
-           "UPDATE artifact SET last_used_ms = ? WHERE digest = ?"},
+           "UPDATE artifact SET last_used_ms = ?, warmed = 0 "
+           "WHERE digest = ?"},
           {&S::artifact_set_file,
            "UPDATE artifact SET device = ?, inode = ?, mtime_ns = ? "
            "WHERE digest = ?"},
@@ -314,6 +323,29 @@ absl::Status PrepareLeases(Database& db, Statements& out) {
       });
 }
 
+absl::Status PrepareWarmTargets(Database& db, Statements& out) {
+  using S = Statements;
+  return PrepareAll(
+      db, out,
+      {
+          {&S::warm_insert,
+           "INSERT INTO warm_target(id, kind, name, spec, created_ms, paused, "
+           "artifact, warmed_count, unused_count, checked_ms, warmed_ms, "
+           "failure, failure_count) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) "
+           "ON CONFLICT(id) DO UPDATE SET name = excluded.name, "
+           "spec = excluded.spec, paused = '', unused_count = 0, "
+           "failure = '', failure_count = 0"},
+          {&S::warm_update,
+           "UPDATE warm_target SET paused = ?, artifact = ?, "
+           "warmed_count = ?, unused_count = ?, checked_ms = ?, "
+           "warmed_ms = ?, failure = ?, failure_count = ? WHERE id = ?"},
+          {&S::warm_delete, "DELETE FROM warm_target WHERE id = ?"},
+          {&S::warm_list,
+           fmt::format("{}ORDER BY created_ms, id", kWarmTarget)},
+          {&S::warm_by_id, fmt::format("{}WHERE id = ?", kWarmTarget)},
+      });
+}
+
 absl::Status PrepareEngineObjects(Database& db, Statements& out) {
   using S = Statements;
   return PrepareAll(
@@ -340,6 +372,7 @@ absl::StatusOr<Statements> Statements::Prepare(Database& db) {
   RETURN_IF_ERROR(PrepareJobs(db, out));
   RETURN_IF_ERROR(PrepareBottles(db, out));
   RETURN_IF_ERROR(PrepareLeases(db, out));
+  RETURN_IF_ERROR(PrepareWarmTargets(db, out));
   RETURN_IF_ERROR(PrepareEngineObjects(db, out));
   return out;
 }

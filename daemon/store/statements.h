@@ -44,6 +44,8 @@ struct Statements {
   Statement unsaved_lease_put, unsaved_lease_renew, unsaved_lease_delete;
   Statement pin_put, pin_delete, pin_get, pin_list;
 
+  Statement warm_insert, warm_update, warm_delete, warm_list, warm_by_id;
+
   Statement engine_object_put, engine_object_list, engine_object_delete;
 };
 

@@ -68,7 +68,7 @@ History RandomHistory(std::mt19937_64& random) {
       entry.linked = true;
     }
     entry.current = below(5) != 0;
-    entry.warmed = below(4) == 0;
+    entry.record.warmed = below(4) == 0;
     history.entries.push_back(std::move(entry));
   }
   return history;
@@ -109,7 +109,7 @@ std::string Complaint(const History& history,
       keeps = true;
       more_may_go = more_may_go || MayGo(entry, policy);
       warmed_one_stays =
-          warmed_one_stays || (MayGo(entry, policy) && entry.warmed);
+          warmed_one_stays || (MayGo(entry, policy) && entry.record.warmed);
       if (MayGo(entry, policy) != (verdict.reason == "WITHIN_LIMITS")) {
         return "a wrong reason to stay: " + verdict.reason;
       }
@@ -129,7 +129,7 @@ std::string Complaint(const History& history,
     if (for_limits != (entry.current && !idle)) {
       return "a wrong reason to go: " + verdict.reason;
     }
-    used_one_goes = used_one_goes || (for_limits && !entry.warmed);
+    used_one_goes = used_one_goes || (for_limits && !entry.record.warmed);
     if (for_limits && before_limits < 0) {
       before_limits = left;
     }

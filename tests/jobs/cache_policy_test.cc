@@ -171,9 +171,9 @@ TEST(CachePolicyTest, EachReasonIsExplained) {
 
 TEST(CachePolicyTest, WarmedOnesThatNobodyWantedGoBeforeUsedOnes) {
   CacheEntry young = Aged("young", 300, kDayMs);
-  young.warmed = true;
+  young.record.warmed = true;
   CacheEntry old = Aged("old", 300, 2 * kDayMs);
-  old.warmed = true;
+  old.record.warmed = true;
   const std::vector<CacheEntry> entries = {Aged("used", 300, 3 * kDayMs), young,
                                            old, Aged("recent", 300, kDayMs)};
   EXPECT_THAT(Judged(entries, {"used", "young", "old", "recent"}, kPlenty,
@@ -181,7 +181,7 @@ TEST(CachePolicyTest, WarmedOnesThatNobodyWantedGoBeforeUsedOnes) {
               ElementsAre("-old:OVER_CAP", "-young:OVER_CAP", "-used:OVER_CAP",
                           "recent:WITHIN_LIMITS"));
   EXPECT_THAT(TheOnly(young).detail,
-              ::testing::StartsWith("warmed and never asked for, "));
+              ::testing::StartsWith("warmed and never asked for, made "));
 }
 
 TEST(CachePolicyTest, NothingIsJudgedOfNothing) {
@@ -247,6 +247,17 @@ TEST(CachePolicyTest, TheOrderIsSupersededIdleAndLeastRecentlyUsed) {
       ElementsAre("-gone1:SUPERSEDED", "-gone2:SUPERSEDED", "-idle2:IDLE",
                   "-idle1:IDLE", "-older:OVER_CAP", "-old:OVER_CAP",
                   "-new:LOW_SPACE", "held:HELD", "young:YOUNG"));
+}
+
+TEST(CachePolicyTest, WarmedForNobodyGoesBeforeTheLeastRecentlyUsed) {
+  CacheEntry warmed = Aged("warmed", 400, 20 * kMinuteMs);
+  warmed.record.warmed = true;
+  const std::vector<CacheEntry> entries = {Aged("old", 400, 2 * kDayMs), warmed,
+                                           Aged("new", 400, 30 * kMinuteMs)};
+  EXPECT_THAT(Judged(entries, {"old", "warmed", "new"}, kPlenty, Roomy()),
+              ElementsAre("-warmed:OVER_CAP", "old:WITHIN_LIMITS",
+                          "new:WITHIN_LIMITS"));
+  EXPECT_THAT(TheOnly(warmed).detail, HasSubstr("never asked for"));
 }
 
 TEST(CachePolicyTest, WhatGoesAnywayCountsForTheLimits) {

@@ -224,7 +224,12 @@ TEST_F(LeasesTest, ThereIsALimitThatEndedOnesDoNotReach) {
         database
             ->Execute(fmt::format(
                 "INSERT INTO content_key(key, inputs) VALUES('{0}', '');"
-                "INSERT INTO artifact VALUES('{0}', '{0}', 1, 1, 1, '', '{0}', "
+                "INSERT INTO artifact(digest, content_key, size_bytes, "
+                "unpacked_bytes, "
+                "entry_count, platform, config_digest, layer_digest, packer, "
+                "created_ms, "
+                "last_used_ms, notes, device, inode, mtime_ns) "
+                "VALUES('{0}', '{0}', 1, 1, 1, '', '{0}', "
                 "'{0}', '', 1, 1, '[]', 1, 1, 1);"
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
                 " WHERE i < 10000) INSERT INTO lease SELECT 'l' || i, '{0}', "

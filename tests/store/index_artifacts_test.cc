@@ -159,7 +159,10 @@ TEST_F(IndexArtifacts, ListsTwoThousand) {
       "SELECT i + 1 FROM n LIMIT 1999) SELECT i, printf('%064x', i) AS d FROM "
       "n;"
       "INSERT INTO content_key(key, inputs) SELECT d, '{}' FROM n;"
-      "INSERT INTO artifact SELECT d, d, 1, 1, 1, platform, config_digest, "
+      "INSERT INTO artifact(digest, content_key, size_bytes, unpacked_bytes, "
+      "entry_count, platform, config_digest, layer_digest, packer, created_ms, "
+      "last_used_ms, notes, device, inode, mtime_ns) "
+      "SELECT d, d, 1, 1, 1, platform, config_digest, "
       "layer_digest, packer, i, i, notes, 0, 0, 0 FROM n, artifact;"
       "INSERT INTO artifact_reference SELECT d, reference, used_ms "
       "FROM n, artifact_reference");

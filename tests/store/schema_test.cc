@@ -17,7 +17,10 @@ using ::testing::ElementsAre;
 
 constexpr char kOneArtifact[] =
     "INSERT INTO content_key(key, inputs) VALUES('k', '{}');"
-    "INSERT INTO artifact VALUES('a','k',1,1,1,'p','c','l','n',1,1,'',1,1,1)";
+    "INSERT INTO artifact(digest, content_key, size_bytes, unpacked_bytes, "
+    "entry_count, platform, config_digest, layer_digest, packer, created_ms, "
+    "last_used_ms, notes, device, inode, mtime_ns) "
+    "VALUES('a','k',1,1,1,'p','c','l','n',1,1,'',1,1,1)";
 
 class SchemaTest : public ::testing::Test {
  protected:
@@ -52,13 +55,14 @@ TEST_F(SchemaTest, MakesTheTables) {
               ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
                           "2026-11-engine-objects", "2026-11-last-bytes",
                           "2026-11-leases", "2026-11-planned-mode",
-                          "2026-11-stream-leases"));
+                          "2026-11-stream-leases", "2026-11-warming"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
       ElementsAre("address_lease", "archive", "artifact", "artifact_reference",
                   "bottle", "build", "content_key", "engine_object", "job",
-                  "lease", "meta", "migration", "pin", "reference"));
+                  "lease", "meta", "migration", "pin", "reference",
+                  "warm_target"));
   EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
                      "AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE "
                      "'%STRICT%'"),
