@@ -159,6 +159,7 @@ std::unique_ptr<CLI::App> MakeCommandLine(Options& options,
   AddGlobals(*app, options);
   AddPack(*app, options);
   AddBottleCommands(*app, options);
+  AddWarmCommands(*app, options);
   AddJobs(*app, options);
   AddCache(*app, options);
   AddDaemon(*app, options);

@@ -1,6 +1,6 @@
 // Pieces of the command line that several commands have, and the commands of
-// command_line_bottles.cc and command_line_leases.cc. For command_line*.cc
-// alone.
+// command_line_bottles.cc, command_line_leases.cc and command_line_warm.cc. For
+// command_line*.cc alone.
 
 #ifndef BOTTLED_CLIENT_COMMAND_LINE_PARTS_H_
 #define BOTTLED_CLIENT_COMMAND_LINE_PARTS_H_
@@ -40,6 +40,8 @@ void AddQuiet(CLI::App& command, Options& options);
 
 // The commands of `cache` that are about leases.
 void AddLeaseCommands(CLI::App& cache, Options& options);
+// warm. In command_line_warm.cc.
+void AddWarmCommands(CLI::App& app, Options& options);
 
 // prepare, plan, bottles, events and doctor.
 void AddBottleCommands(CLI::App& app, Options& options);

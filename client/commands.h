@@ -61,6 +61,12 @@ absl::Status RunCacheHold(const Context& context);
 absl::Status RunCacheRelease(const Context& context);
 absl::Status RunCacheLeases(const Context& context);
 
+// command_warm.cc
+absl::Status RunWarm(const Context& context);
+absl::Status RunWarmList(const Context& context);
+absl::Status RunWarmRemove(const Context& context);
+absl::Status RunWarmResume(const Context& context);
+
 // command_info.cc
 absl::Status RunInfo(const Context& context);
 absl::Status RunSocket(const Context& context);

@@ -46,6 +46,7 @@ constexpr Row kTable[] = {
     {"LAYER_INVALID", kExitInvalid},
     {"LAYER_TRUNCATED", kExitInvalid},
     {"UNPACKABLE", kExitInvalid},
+    {"WARM_TARGET_AMBIGUOUS", kExitInvalid},
 
     {"BAD_ENGINE_ADDRESS", kExitEngine},
     {"BUILDER_NOT_FOUND", kExitEngine},
@@ -89,6 +90,7 @@ constexpr Row kTable[] = {
     {"TOO_MANY_JOBS_OF_CLIENT", kExitSpace},
     {"TOO_MANY_UPLOADS", kExitSpace},
     {"TOO_MANY_WATCHERS", kExitSpace},
+    {"WARM_REFUSED", kExitSpace},
 
     {"CONNECTION_LOST", kExitDaemon},
     {"DAEMON_LOST", kExitDaemon},

@@ -63,7 +63,7 @@ int PollTimeout(TimePoint until) {
   return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 3'600'000));
 }
 
-std::string ErrnoText(int errnum) {
+std::string SystemErrorText(int errnum) {
   return std::error_code(errnum, std::generic_category()).message();
 }
 
@@ -328,7 +328,7 @@ void GrpcChannel::Flush() {
       const int error = errno;
       // What the server said before it left is worth more than this error.
       Receive();
-      return Fail(ErrnoText(error));
+      return Fail(SystemErrorText(error));
     }
     out_.erase(0, static_cast<size_t>(sent));
   }
@@ -344,7 +344,7 @@ void GrpcChannel::Receive() {
   if (size < 0) {
     const int error = errno;
     if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR) {
-      Fail(ErrnoText(error));
+      Fail(SystemErrorText(error));
     }
     return;
   }

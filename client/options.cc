@@ -115,6 +115,19 @@ absl::Status CheckPrepare(const Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status CheckWarm(const Options& options) {
+  RETURN_IF_ERROR(CheckSource(options));
+  if (options.images.empty() && options.agents.empty() &&
+      options.build.empty()) {
+    return UsageError(
+        "warm takes IMAGEs, --build CONTEXT, --agent NAME, or a command");
+  }
+  if (!options.build.empty() && options.images.size() > 1) {
+    return UsageError("with --build, one IMAGE names the result");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Check(const Options& options) {
   switch (options.command) {
     case Command::kPack:
@@ -123,6 +136,8 @@ absl::Status Check(const Options& options) {
       return CheckPrepare(options);
     case Command::kPlan:
       return CheckBottle(options);
+    case Command::kWarm:
+      return CheckWarm(options);
     default:
       return absl::OkStatus();
   }

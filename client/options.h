@@ -46,6 +46,10 @@ enum class Command {
   kBottlesConflict,
   kEvents,
   kDoctor,
+  kWarm,
+  kWarmList,
+  kWarmRemove,
+  kWarmResume,
 };
 
 // How `prepare --argv` prints smolvm's command line.
@@ -135,6 +139,13 @@ struct Options {
   std::string verify;
   // plan
   bool explain = false;
+
+  // warm
+  std::vector<std::string> images;
+  std::vector<std::string> agents;
+  bool keep = false;
+  // IDs or names.
+  std::vector<std::string> targets;
 
   // bottles
   std::vector<std::string> slugs;

@@ -50,6 +50,10 @@ constexpr Row kCommands[] = {
     {Command::kBottlesConflict, RunBottlesConflict, true},
     {Command::kEvents, RunEvents, true},
     {Command::kDoctor, RunDoctor, true},
+    {Command::kWarm, RunWarm, true},
+    {Command::kWarmList, RunWarmList, true},
+    {Command::kWarmRemove, RunWarmRemove, true},
+    {Command::kWarmResume, RunWarmResume, true},
 };
 
 absl::Status RunCommand(const Options& options, const GetEnv& env,

@@ -187,6 +187,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                            .supervisor = OwnExecutable(),
                            .smolvm_env = SmolvmEnvironment()});
   MakeBottleServices(clock, std::move(pool));
+  MakeWarming(clock);
   service_ = std::make_unique<BottledService>(
       BottledService::Deps{.packs = *packs_,
                            .packers = *packers_,
@@ -197,6 +198,7 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                            .bottles = *bottles_,
                            .prepares = *prepares_,
                            .preflight = *preflight_,
+                           .warming = *warming_,
                            .feed = *feed_,
                            .scheduler = *scheduler_,
                            .uploads = *uploads_,
@@ -258,6 +260,7 @@ absl::Status Daemon::Serve() {
                                       options_.max_connections_per_process,
                                   .peers = &peers_},
                                  std::move(sockets), *service_));
+  RETURN_IF_ERROR(warming_->Start());
   sweeping_ = std::make_unique<Periodic>(
       kSweepInterval, [this](const CancelToken& cancel) { Sweep(cancel); });
   disk_watching_ = std::make_unique<Periodic>(
@@ -273,6 +276,9 @@ void Daemon::Stop() {
     return;
   }
   sweeping_.reset();
+  if (warming_ != nullptr) {
+    warming_->Stop();
+  }
   if (server_ != nullptr) {
     server_->StopAccepting();
   }

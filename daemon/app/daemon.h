@@ -38,6 +38,8 @@
 #include "jobs/registries.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
+#include "jobs/warm_guard.h"
+#include "jobs/warm_service.h"
 #include "pack/smolvm_program.h"
 #include "platform/instance_lock.h"
 #include "platform/places.h"
@@ -81,6 +83,8 @@ class Daemon {
   absl::Status PrepareDisk();
   absl::Status OpenIndexOnDisk(const Clock& clock, RecoveryReport& report);
   void MakeAdmission(const Clock& clock);
+  // In daemon_warm.cc.
+  void MakeWarming(const Clock& clock);
   void MakeBottleServices(const Clock& clock, PoolOptions pool);
   absl::Status Serve();
   // Housekeeping, from a thread of its own.
@@ -113,6 +117,8 @@ class Daemon {
   std::unique_ptr<Preflight> preflight_;
   std::unique_ptr<PrepareService> prepares_;
   Peers peers_;
+  std::unique_ptr<WarmGuard> warm_guard_;
+  std::unique_ptr<WarmService> warming_;
   std::unique_ptr<BottledService> service_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Periodic> sweeping_;

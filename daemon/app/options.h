@@ -42,6 +42,11 @@ struct Options {
   // Unused artifacts go after so long (0 = never), young ones stay.
   int cache_max_idle_days = 30;
   int cache_min_age_minutes = 10;
+  // Between two looks at a warm target without a cause; 0 = never.
+  int warm_interval_minutes = 15;
+  // Nothing is made ahead of need while programs wait for memory or disks a
+  // greater share of the time, in percent; 0 = not looked at.
+  int warm_max_stalled = 25;
   // For requests that leave it open: a word of ParsePacker().
   std::string packer = "auto";
   // The only smolvm that is used; empty: that on a caller's PATH.

@@ -297,6 +297,47 @@ absl::Status StoppedForRoom(int64_t free_bytes, int64_t floor_bytes) {
       "Free some space and ask for the artifact again.");
 }
 
+absl::Status BadWarmTarget(std::string_view why) {
+  return MakeError(Code::kInvalidArgument, "BAD_WARM_TARGET",
+                   fmt::format("Cannot be kept warm: {}", why),
+                   "docs/guide.md tells what can be; warm it once without "
+                   "--keep, or pack it.");
+}
+
+absl::Status WarmTargetNotFound(const std::string& name) {
+  return MakeError(
+      Code::kNotFound, "WARM_TARGET_NOT_FOUND",
+      fmt::format("There is no warm target \"{}\"", Printable(name, 256)),
+      "`bottlectl warm ls` lists them.");
+}
+
+absl::Status WarmTargetAmbiguous(const std::string& name) {
+  return MakeError(Code::kFailedPrecondition, "WARM_TARGET_AMBIGUOUS",
+                   fmt::format("Several warm targets are called \"{}\"",
+                               Printable(name, 256)),
+                   "Name it by its ID, which `bottlectl warm ls` shows.");
+}
+
+absl::Status TooManyWarmTargets(size_t max_targets) {
+  return MakeError(Code::kResourceExhausted, "TOO_MANY_WARM_TARGETS",
+                   fmt::format("{} targets are kept warm already", max_targets),
+                   "Remove some with `bottlectl warm rm`.");
+}
+
+absl::Status WarmRefused(std::string_view why) {
+  return MakeError(Code::kUnavailable, "WARM_REFUSED",
+                   fmt::format("Nothing is made ahead of need now: {}", why),
+                   "Pack it, or keep it warm: then it is made later.");
+}
+
+absl::Status WarmContextTooLarge(const std::string& context) {
+  return MakeError(
+      Code::kFailedPrecondition, "CONTEXT_TOO_LARGE",
+      fmt::format("{} has too many files to tell whether they have changed",
+                  Printable(context, 1024)),
+      "Leave directories out with .dockerignore.");
+}
+
 absl::Status BadLease(std::string_view why) {
   return MakeError(Code::kInvalidArgument, "BAD_LEASE", why,
                    "proto/bottled/v1/cache.proto documents leases and pins.");

@@ -117,6 +117,22 @@ absl::Status NoInodes(int64_t free_files, int64_t min_free_files);
 // A running job was stopped because the disk ran full.
 absl::Status StoppedForRoom(int64_t free_bytes, int64_t floor_bytes);
 
+// --- warming -------------------------------------------------------------
+
+// BAD_WARM_TARGET: `why` is a sentence without its full stop.
+absl::Status BadWarmTarget(std::string_view why);
+// WARM_TARGET_NOT_FOUND
+absl::Status WarmTargetNotFound(const std::string& name);
+// WARM_TARGET_AMBIGUOUS: several have this name.
+absl::Status WarmTargetAmbiguous(const std::string& name);
+// TOO_MANY_WARM_TARGETS
+absl::Status TooManyWarmTargets(size_t max_targets);
+// WARM_REFUSED, code UNAVAILABLE: not now, because of the machine.
+absl::Status WarmRefused(std::string_view why);
+// CONTEXT_TOO_LARGE: a build context with so many files that nobody can say
+// whether it has changed.
+absl::Status WarmContextTooLarge(const std::string& context);
+
 // --- leases and pins -----------------------------------------------------
 
 // BAD_LEASE: `why` is a sentence without its full stop.

@@ -86,6 +86,29 @@ absl::StatusOr<Prepared> PrepareService::Prepare(const PrepareSpec& spec,
   return prepared;
 }
 
+absl::StatusOr<BottleDraft> PrepareService::DraftFor(const PrepareSpec& spec) {
+  return spec.bottle.agent.empty() ? absl::StatusOr<BottleDraft>(BottleDraft())
+                                   : deps_.bottles.Draft(spec.bottle);
+}
+
+absl::StatusOr<PackAnswer> PrepareService::PackOnly(const PrepareSpec& spec,
+                                                    const CancelToken& cancel) {
+  ASSIGN_OR_RETURN(BottleDraft draft, DraftFor(spec));
+  return Pack(spec, draft, cancel);
+}
+
+absl::StatusOr<std::optional<BuildSpec>> PrepareService::BuildOf(
+    const PrepareSpec& spec) {
+  if (const auto* build = std::get_if<BuildSpec>(&spec.source)) {
+    return std::optional(*build);
+  }
+  if (!std::holds_alternative<std::monostate>(spec.source)) {
+    return std::nullopt;
+  }
+  ASSIGN_OR_RETURN(const BottleDraft draft, DraftFor(spec));
+  return ManifestBuild(draft.manifest, spec.build_environment);
+}
+
 absl::StatusOr<PackAnswer> PrepareService::Pack(const PrepareSpec& spec,
                                                 BottleDraft& draft,
                                                 const CancelToken& cancel) {
@@ -114,6 +137,7 @@ absl::StatusOr<PackAnswer> PrepareService::Pack(const PrepareSpec& spec,
                            .search_path = SearchPath(spec),
                            .source = std::get<ArchiveFileSource>(source),
                            .options = spec.options,
+                           .only_look = spec.only_look,
                            .tied = spec.tied,
                            .job_class = spec.job_class,
                            .client = spec.client},
@@ -130,6 +154,7 @@ absl::StatusOr<PackAnswer> PrepareService::PackImage(
                                                  .engine = *spec.engine,
                                                  .name = name},
                            .options = spec.options,
+                           .only_look = spec.only_look,
                            .tied = spec.tied,
                            .job_class = spec.job_class,
                            .client = spec.client},
@@ -165,6 +190,7 @@ absl::StatusOr<PackAnswer> PrepareService::PackBuild(
                                                  .engine = *spec.engine,
                                                  .fingerprint = fingerprint},
                            .options = spec.options,
+                           .only_look = spec.only_look,
                            .tied = spec.tied,
                            .job_class = spec.job_class,
                            .client = spec.client},

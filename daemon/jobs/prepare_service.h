@@ -37,6 +37,7 @@ struct PrepareSpec {
   PackerKind packer = PackerKind::kAuto;
   bool tied = false;
   // As in PackSpec.
+  bool only_look = false;
   JobClass job_class = JobClass::kInteractive;
   std::string client = {};
 };
@@ -66,7 +67,17 @@ class PrepareService {
   absl::StatusOr<Prepared> Prepare(const PrepareSpec& spec,
                                    const CancelToken& cancel);
 
+  // The artifact alone: of the source that is named, or, when an agent is, of
+  // what Prepare() would take for a new bottle. No bottle is made. Blocks and
+  // fails as Prepare() does.
+  absl::StatusOr<PackAnswer> PackOnly(const PrepareSpec& spec,
+                                      const CancelToken& cancel);
+
+  // What PackOnly() would build first, if anything.
+  absl::StatusOr<std::optional<BuildSpec>> BuildOf(const PrepareSpec& spec);
+
  private:
+  absl::StatusOr<BottleDraft> DraftFor(const PrepareSpec& spec);
   absl::StatusOr<PackAnswer> Pack(const PrepareSpec& spec, BottleDraft& draft,
                                   const CancelToken& cancel);
   absl::StatusOr<PackAnswer> PackImage(const PrepareSpec& spec,

@@ -31,7 +31,7 @@ constexpr const char* kFeatures[] = {
     "watch.resume",  "watch.events", "interest",    "verify.deep",
     "bottles",       "prepare",      "diagnose",    "packer.native/1",
     "packer.smolvm", "packer.push",  "leases",      "leases.stream",
-    "collect",
+    "collect",       "warm",
 };
 
 constexpr int kDefaultJobs = 100;

@@ -24,6 +24,7 @@
 #include "jobs/prepare_service.h"
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
+#include "jobs/warm_service.h"
 #include "platform/places.h"
 #include "rpc/call_cancel.h"
 #include "rpc/peers.h"
@@ -62,6 +63,7 @@ class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
     BottleService& bottles;
     PrepareService& prepares;
     Preflight& preflight;
+    WarmService& warming;
     ChangeFeed& feed;
     Scheduler& scheduler;
     Uploads& uploads;
@@ -133,6 +135,20 @@ class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
   grpc::Status CollectGarbage(grpc::ServerContext* context,
                               const v1::CollectGarbageRequest* request,
                               v1::CollectGarbageResponse* response) override;
+
+  // In service_warm.cc.
+  grpc::Status Warm(grpc::ServerContext* context,
+                    const v1::WarmRequest* request,
+                    v1::WarmResponse* response) override;
+  grpc::Status ListWarmTargets(grpc::ServerContext* context,
+                               const v1::ListWarmTargetsRequest* request,
+                               v1::ListWarmTargetsResponse* response) override;
+  grpc::Status RemoveWarmTarget(
+      grpc::ServerContext* context, const v1::RemoveWarmTargetRequest* request,
+      v1::RemoveWarmTargetResponse* response) override;
+  grpc::Status ResumeWarmTarget(
+      grpc::ServerContext* context, const v1::ResumeWarmTargetRequest* request,
+      v1::ResumeWarmTargetResponse* response) override;
 
   // In service_bottles.cc.
   grpc::Status Resolve(grpc::ServerContext* context,
