@@ -108,7 +108,9 @@ void Scheduler::RunJob(Queued next) {
 }
 
 bool Scheduler::Requeue(Queued& entry) {
-  Job& job = *entry.job;
+  // Once it is in the queue it may end before we are done here.
+  const std::shared_ptr<Job> kept = entry.job;
+  Job& job = *kept;
   if (!job.Yield()) {
     return false;
   }
