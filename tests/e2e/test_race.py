@@ -7,11 +7,21 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 import conftest
 from test_sharing import wait_for
 
 RACES = int(os.environ.get("BOTTLED_RACES", "12"))
+
+
+# What a service manager does between fork and exec.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def both(daemon):
@@ -60,8 +70,8 @@ def test_one_of_two_serves_an_activated_socket(idle_daemon):
         processes = []
         for _ in range(2):
             processes.append(subprocess.Popen(
-                ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&'
-                 + str(listener.fileno()), conftest.BIN / "bottled"],
+                [sys.executable, "-c", HAND_OVER, str(listener.fileno()),
+                 conftest.BIN / "bottled"],
                 env=idle_daemon.env, pass_fds=[listener.fileno()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True))
