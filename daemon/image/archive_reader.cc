@@ -169,14 +169,28 @@ class ArchiveRun {
   absl::Status ReadBlob(const std::string& path) {
     MemberSource member(tar_);
     PeekSource blob(member);
-    ASSIGN_OR_RETURN(const std::string_view head, blob.Peek(kSniffBytes));
-    if (SniffBlob(head) == BlobKind::kOther) {
+    ASSIGN_OR_RETURN(const std::string_view head, blob.Peek(kBlobHeadBytes));
+    const BlobKind kind = SniffBlob(head.substr(0, kSniffBytes));
+    if (kind == BlobKind::kOther) {
       return ReadText(path, head, blob);
+    }
+    LayerBlob layer{.stored_bytes = archive_entry_size(tar_.entry()),
+                    .head = Sha256Of(head)};
+    if (const LayerBlob* const known =
+            consumer_.Recognise(layer.stored_bytes, layer.head)) {
+      return TakeKnown(path, *known, blob);
     }
     ASSIGN_OR_RETURN(EntryVisitor* const visitor, consumer_.BeginLayer());
     WatchedVisitor watched(*visitor);
+    HashedSource hashed(blob);
+    const bool packed = kind == BlobKind::kGzip || kind == BlobKind::kZstd;
+    const LayerBudget before = budget_;
     const absl::StatusOr<LayerInfo> info =
-        ReadLayer(blob, budget_, watched, cancel_);
+        ReadLayer(packed ? static_cast<ByteSource&>(hashed) : blob, budget_,
+                  watched, cancel_);
+    if (info.ok() && packed) {
+      ASSIGN_OR_RETURN(layer.stored_digest, hashed.Finish(cancel_));
+    }
     RETURN_IF_ERROR(tar_.source_status());
     RETURN_IF_ERROR(watched.status());
     if (tar_.problem() != nullptr) {
@@ -186,6 +200,12 @@ class ArchiveRun {
     ASSIGN_OR_RETURN(out.handle, consumer_.EndLayer(info.ok()));
     if (info.ok()) {
       out.digest = info->diff_id;
+      layer.diff_id = info->diff_id;
+      layer.stored_digest = packed ? layer.stored_digest : info->diff_id;
+      layer.unpacked_bytes = info->unpacked_bytes;
+      layer.entries = budget_.entries - before.entries;
+      layer.content_bytes = budget_.content_bytes - before.content_bytes;
+      consumer_.Identify(out.handle, layer);
     } else if (HasReason(info.status(), "LAYER_INVALID") ||
                HasReason(info.status(), "LAYER_TRUNCATED")) {
       // It matters only if the image refers to it.
@@ -193,6 +213,22 @@ class ArchiveRun {
     } else {
       return info.status();
     }
+    index_.Add(path, std::move(out));
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeKnown(const std::string& path, const LayerBlob& known,
+                         ByteSource& blob) {
+    const absl::StatusOr<bool> same =
+        ReadKnownBlob(blob, known, budget_, cancel_);
+    RETURN_IF_ERROR(tar_.source_status());
+    RETURN_IF_ERROR(same.status());
+    if (!*same) {
+      return KnownLayerDiffers(path);
+    }
+    ArchiveMember out{.kind = ArchiveMember::Kind::kLayer,
+                      .digest = known.diff_id};
+    ASSIGN_OR_RETURN(out.handle, consumer_.TakeKnown(known));
     index_.Add(path, std::move(out));
     return absl::OkStatus();
   }

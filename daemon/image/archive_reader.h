@@ -30,6 +30,7 @@
 #include "image/byte_source.h"
 #include "image/config.h"
 #include "image/digest.h"
+#include "image/layer_blob.h"
 #include "image/layer_reader.h"
 #include "image/limits.h"
 
@@ -47,6 +48,21 @@ class LayerConsumer {
   // It ended. `valid` false: it was no layer after all, forget it. Else returns
   // a handle by which ArchiveImage::layers refers to it.
   virtual absl::StatusOr<int> EndLayer(bool valid) = 0;
+
+  // What EndLayer() gave `handle` to, in full.
+  virtual void Identify(int /*handle*/, const LayerBlob& /*blob*/) {}
+
+  // The blob that a consumer expects when it sees this size and head, if it
+  // knows the layer in it already: then the bytes are only hashed, and if they
+  // are what was expected, TakeKnown() gives the handle. Instead of
+  // BeginLayer() to Identify(). The pointer is valid until TakeKnown().
+  virtual const LayerBlob* Recognise(int64_t /*stored_bytes*/,
+                                     const Digest& /*head*/) {
+    return nullptr;
+  }
+  virtual absl::StatusOr<int> TakeKnown(const LayerBlob& /*known*/) {
+    return -1;
+  }
 };
 
 struct ArchiveOptions {
@@ -81,10 +97,11 @@ using ByteProgress = std::function<void(int64_t bytes)>;
 // Errors: ARCHIVE_TRUNCATED, ARCHIVE_INVALID, ARCHIVE_INCOMPLETE (a named blob
 // is missing), ARCHIVE_AMBIGUOUS, ARCHIVE_NO_IMAGE, DIGEST_MISMATCH,
 // IMAGE_CHANGED (not what was expected), LAYER_…, IMAGE_TOO_LARGE,
-// BAD_IMAGE_CONFIG, ENGINE_STREAM_ERROR (the engine appended a JSON error; its
-// text is in the message), CANCELLED, or what source and consumer return.
-// Layers that no selected image uses are dropped by the caller: their handles
-// do not occur in the result.
+// BAD_IMAGE_CONFIG, KNOWN_LAYER_DIFFERS (a blob is not what the consumer took
+// it for: read again with one that recognises nothing), ENGINE_STREAM_ERROR
+// (the engine appended a JSON error; its text is in the message), CANCELLED, or
+// what source and consumer return. Layers that no selected image uses are
+// dropped by the caller: their handles do not occur in the result.
 absl::StatusOr<ArchiveImage> ReadArchive(ByteSource& source,
                                          const ArchiveOptions& options,
                                          LayerConsumer& consumer,

@@ -115,6 +115,14 @@ absl::Status ImageChanged(std::string_view what) {
       "The image was replaced meanwhile: ask again.");
 }
 
+absl::Status KnownLayerDiffers(std::string_view path) {
+  return MakeError(absl::StatusCode::kUnavailable, kKnownLayerDiffers,
+                   fmt::format("The layer {} is not the kept one that it "
+                               "looks like",
+                               Printable(path, 256)),
+                   "Try again.");
+}
+
 absl::Status EngineStreamError(std::string_view text) {
   return MakeError(
       absl::StatusCode::kDataLoss, "ENGINE_STREAM_ERROR",

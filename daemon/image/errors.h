@@ -28,6 +28,10 @@ absl::Status ArchiveAmbiguous(std::string_view images);
 absl::Status ArchiveNoImage(std::string_view why);
 absl::Status DigestMismatch(std::string_view what, const Digest& expected,
                             const Digest& actual);
+// UNAVAILABLE, reason KNOWN_LAYER_DIFFERS: a blob has the size and the first
+// bytes of another one. Never seen by a user: the archive is read again.
+inline constexpr std::string_view kKnownLayerDiffers = "KNOWN_LAYER_DIFFERS";
+absl::Status KnownLayerDiffers(std::string_view path);
 absl::Status ImageChanged(std::string_view what);
 absl::Status EngineStreamError(std::string_view text);
 
