@@ -1,10 +1,9 @@
 #include "pack/artifact_writer.h"
 
-#include <zlib.h>
-
 #include <utility>
 
 #include "base/status_macros.h"
+#include "pack/frame_file.h"
 #include "platform/file.h"
 #include "platform/file_hints.h"
 
@@ -29,6 +28,11 @@ ArtifactWriter::~ArtifactWriter() {
 }
 
 absl::Status ArtifactWriter::Write(std::string data) {
+  const uint32_t crc = Crc32(data);
+  return Write(std::move(data), crc);
+}
+
+absl::Status ArtifactWriter::Write(std::string data, uint32_t crc32) {
   const auto chunk = std::make_shared<std::string>(std::move(data));
   {
     MutexLock lock(mu_);
@@ -38,8 +42,7 @@ absl::Status ArtifactWriter::Write(std::string data) {
     queue_.push_back(chunk);
     changed_.NotifyAll();
   }
-  crc32_ = static_cast<uint32_t>(crc32_z(
-      crc32_, reinterpret_cast<const Bytef*>(chunk->data()), chunk->size()));
+  crc32_ = JoinCrc32(crc32_, crc32, chunk->size());
   size_ += static_cast<int64_t>(chunk->size());
   RETURN_IF_ERROR(WriteAll(fd_, *chunk));
   if (size_ - writing_back_ >= kWritebackBytes) {

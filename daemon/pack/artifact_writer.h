@@ -32,6 +32,8 @@ class ArtifactWriter {
 
   // Takes the bytes over; a megabyte or so at a time is best.
   absl::Status Write(std::string data);
+  // The same for data whose CRC-32 is known: that of its very bytes.
+  absl::Status Write(std::string data, uint32_t crc32);
 
   // The buffer of an earlier Write(), with its old size and content, to save
   // allocations; else an empty one.

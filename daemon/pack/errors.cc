@@ -66,6 +66,13 @@ absl::Status SpoolDamagedError(std::string_view what) {
       "kernel's log, then try again.");
 }
 
+absl::Status KeptLayerDamagedError(std::string_view what) {
+  return MakeError(absl::StatusCode::kDataLoss, kKeptLayerDamaged,
+                   fmt::format("a kept layer is damaged: {}", what),
+                   "Nothing to do: it is packed anew. If it happens again, "
+                   "check the disk.");
+}
+
 absl::Status SmolvmNotFoundError() {
   return MakeError(absl::StatusCode::kFailedPrecondition, "SMOLVM_NOT_FOUND",
                    "there is no smolvm on the PATH; machines cannot be "

@@ -34,6 +34,11 @@ absl::Status LayerStreamError(std::string_view path);
 // DATA_LOSS, reason SPOOL_DAMAGED: what was compressed cannot be read back.
 absl::Status SpoolDamagedError(std::string_view what);
 
+// DATA_LOSS, reason KEPT_LAYER_DAMAGED: what an earlier pack left cannot be
+// used. Never seen by a user: the layer is packed anew.
+inline constexpr std::string_view kKeptLayerDamaged = "KEPT_LAYER_DAMAGED";
+absl::Status KeptLayerDamagedError(std::string_view what);
+
 inline constexpr std::string_view kSmolvmNotFound = "SMOLVM_NOT_FOUND";
 inline constexpr std::string_view kSmolvmForeign = "SMOLVM_FOREIGN";
 inline constexpr std::string_view kSmolvmUnusable = "SMOLVM_UNUSABLE";

@@ -2,11 +2,9 @@
 
 #include <zstd.h>
 
-#include <span>
-
 #include "base/status_macros.h"
 #include "pack/errors.h"
-#include "platform/file.h"
+#include "pack/frame_file.h"
 
 namespace bottled {
 
@@ -20,7 +18,7 @@ absl::StatusOr<std::string_view> FrameDecoder::Decode(const Frame& frame) {
     return CompressionError("no memory for a context");
   }
   packed_.resize(frame.size);
-  RETURN_IF_ERROR(PreadAll(spool_fd_, std::span<char>(packed_), frame.offset));
+  RETURN_IF_ERROR(ReadFrame(spool_fd_, frame, packed_).status());
   raw_.resize(frame.raw_size);
   const size_t size = ZSTD_decompressDCtx(context_, raw_.data(), raw_.size(),
                                           packed_.data(), packed_.size());

@@ -91,6 +91,12 @@ absl::StatusOr<int> FramePool::Submit(std::string block,
   return number;
 }
 
+int FramePool::Adopt(const Frame& kept) {
+  MutexLock lock(mu_);
+  frames_.push_back(kept);
+  return static_cast<int>(frames_.size()) - 1;
+}
+
 std::string FramePool::TakeBuffer() {
   MutexLock lock(mu_);
   if (buffers_.empty()) {

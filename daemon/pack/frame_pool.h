@@ -29,11 +29,15 @@ namespace bottled {
 // (docs/performance.md).
 inline constexpr int kZstdLevel = -1;
 
-// One compressed block in the spool.
+// One compressed block, in the spool or in a file of an earlier pack.
 struct Frame {
   int64_t offset = 0;
   uint32_t size = 0;      // compressed bytes
   uint32_t raw_size = 0;  // bytes before compression
+  // Of a frame that an earlier pack made: the file, not owned, and the CRC-32
+  // of its compressed bytes. -1: it is in the spool.
+  int kept_fd = -1;
+  uint32_t kept_crc32 = 0;
 };
 
 // Thread-safe for one submitting thread beside its own workers.
@@ -57,6 +61,10 @@ class FramePool {
   // counted from 0. Blocks while the queue is full. Returns the first error of
   // a worker, NO_SPACE for instance.
   absl::StatusOr<int> Submit(std::string block, const CancelToken& cancel);
+
+  // Numbers a frame that is kept already, as if it had been submitted. Its file
+  // must stay open while the frame is used.
+  int Adopt(const Frame& kept);
 
   // A buffer of an earlier block, empty but with capacity, to save allocations.
   std::string TakeBuffer();

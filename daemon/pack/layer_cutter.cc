@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "image/tar_writer.h"
 #include "pack/errors.h"
+#include "pack/kept_layers.h"
 
 namespace bottled {
 
@@ -130,8 +131,9 @@ absl::StatusOr<std::unique_ptr<CutLayer>> LayerCutter::Visitor::Finish() {
   return std::move(layer_);
 }
 
-LayerCutter::LayerCutter(FramePool& pool, CancelToken cancel)
-    : pool_(pool), cancel_(std::move(cancel)) {}
+LayerCutter::LayerCutter(FramePool& pool, CancelToken cancel,
+                         std::vector<OpenKeptLayer> kept)
+    : pool_(pool), cancel_(std::move(cancel)), kept_(std::move(kept)) {}
 
 LayerCutter::~LayerCutter() = default;
 
@@ -148,6 +150,65 @@ absl::StatusOr<int> LayerCutter::EndLayer(bool valid) {
   ASSIGN_OR_RETURN(std::unique_ptr<CutLayer> layer, ended->Finish());
   layers_.push_back(std::move(layer));
   return static_cast<int>(layers_.size()) - 1;
+}
+
+void LayerCutter::Identify(int handle, const LayerBlob& blob) {
+  blobs_[handle] = blob;
+}
+
+const LayerBlob* LayerCutter::blob(int handle) const {
+  const auto it = blobs_.find(handle);
+  return it == blobs_.end() ? nullptr : &it->second;
+}
+
+const LayerBlob* LayerCutter::Recognise(int64_t stored_bytes,
+                                        const Digest& head) {
+  const LayerBlob* found = nullptr;
+  for (const OpenKeptLayer& layer : kept_) {
+    const LayerBlob& blob = layer.kept.blob;
+    if (blob.stored_bytes != stored_bytes || blob.head != head) {
+      continue;
+    }
+    if (found != nullptr) {
+      return nullptr;
+    }
+    found = &blob;
+  }
+  return found;
+}
+
+absl::StatusOr<int> LayerCutter::TakeKnown(const LayerBlob& known) {
+  const auto layer = std::find_if(kept_.begin(), kept_.end(),
+                                  [&](const OpenKeptLayer& candidate) {
+                                    return &candidate.kept.blob == &known;
+                                  });
+  const auto [taken, fresh] =
+      taken_.emplace(layer - kept_.begin(), static_cast<int>(layers_.size()));
+  if (!fresh) {
+    return taken->second;
+  }
+  auto cut = std::make_unique<CutLayer>(std::move(layer->kept.layer));
+  for (CutBlock& block : cut->blocks) {
+    const KeptFrame& frame =
+        layer->kept.frames[static_cast<size_t>(block.frame)];
+    const Fd& file = frame.in_artifact ? *layer->artifact : *layer->own;
+    block.frame = pool_.Adopt({.offset = frame.offset,
+                               .size = frame.size,
+                               .raw_size = frame.raw_size,
+                               .kept_fd = file.get(),
+                               .kept_crc32 = frame.crc32});
+  }
+  layers_.push_back(std::move(cut));
+  blobs_[taken->second] = known;
+  return taken->second;
+}
+
+std::vector<LayerBlob> LayerCutter::Taken() const {
+  std::vector<LayerBlob> taken;
+  for (const auto& [index, handle] : taken_) {
+    taken.push_back(kept_[index].kept.blob);
+  }
+  return taken;
 }
 
 }  // namespace bottled

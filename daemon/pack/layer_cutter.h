@@ -7,11 +7,14 @@
 // follows it in its last block. So cuts depend on the layer's content alone,
 // and a deleted large file drops whole frames. Directories, whiteouts and
 // opaque markers go into no block.
+//
+// A layer that an earlier pack has cut (kept_layer.h) is not cut again.
 
 #ifndef BOTTLED_PACK_LAYER_CUTTER_H_
 #define BOTTLED_PACK_LAYER_CUTTER_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -52,18 +55,29 @@ struct CutLayer {
   std::vector<CutBlock> blocks;
 };
 
+struct OpenKeptLayer;
+
 // Not thread-safe.
 class LayerCutter : public LayerConsumer {
  public:
-  // `pool` must outlive the cutter.
-  LayerCutter(FramePool& pool, CancelToken cancel);
+  // `pool` must outlive the cutter. Blobs that look like one of `kept`, and
+  // like no other of them, are recognised.
+  LayerCutter(FramePool& pool, CancelToken cancel,
+              std::vector<OpenKeptLayer> kept = {});
   ~LayerCutter() override;
 
   absl::StatusOr<EntryVisitor*> BeginLayer() override;
   absl::StatusOr<int> EndLayer(bool valid) override;
+  void Identify(int handle, const LayerBlob& blob) override;
+  const LayerBlob* Recognise(int64_t stored_bytes, const Digest& head) override;
+  absl::StatusOr<int> TakeKnown(const LayerBlob& known) override;
 
-  // By handle. Valid after EndLayer().
+  // By handle. Valid after EndLayer() or TakeKnown().
   const CutLayer& layer(int handle) const { return *layers_[handle]; }
+  // Its blob, if an archive said which; else nullptr.
+  const LayerBlob* blob(int handle) const;
+  // The blobs of the layers that were recognised and taken.
+  std::vector<LayerBlob> Taken() const;
 
  private:
   class Visitor;
@@ -73,7 +87,12 @@ class LayerCutter : public LayerConsumer {
   const CancelToken cancel_;
 
   std::vector<std::unique_ptr<CutLayer>> layers_;
+  std::map<int, LayerBlob> blobs_;
   std::unique_ptr<Visitor> current_;
+  // Their files stay open for the frames that the pool has adopted.
+  std::vector<OpenKeptLayer> kept_;
+  // By index in kept_.
+  std::map<size_t, int> taken_;
 };
 
 }  // namespace bottled

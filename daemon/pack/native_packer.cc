@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <span>
 #include <thread>
 #include <unordered_map>
@@ -12,14 +13,20 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "fmt/format.h"
 #include "image/chain_id.h"
 #include "image/merge.h"
 #include "pack/artifact_writer.h"
+#include "pack/errors.h"
+#include "pack/frame_file.h"
 #include "pack/frame_plan.h"
 #include "pack/frame_pool.h"
+#include "pack/kept_layers.h"
 #include "pack/layer_cutter.h"
+#include "pack/layer_keeper.h"
 #include "pack/sidecar.h"
 #include "platform/file.h"
 #include "platform/file_hints.h"
@@ -45,16 +52,21 @@ class FrameCopier {
   FrameCopier(int spool_fd, ArtifactWriter& writer)
       : spool_fd_(spool_fd), writer_(writer) {}
 
-  absl::Status Add(const Frame& frame) {
+  absl::StatusOr<PlacedFrame> Add(const Frame& frame) {
     const size_t end = used_ + frame.size;
     if (chunk_.size() < end) {
       chunk_.resize(std::max(end, kCopyBytes));
     }
-    RETURN_IF_ERROR(PreadAll(spool_fd_,
-                             std::span<char>(chunk_).subspan(used_, frame.size),
-                             frame.offset));
+    PlacedFrame placed{.offset = writer_.size() + static_cast<int64_t>(used_)};
+    ASSIGN_OR_RETURN(placed.crc32, ReadFrame(spool_fd_, frame,
+                                             std::span<char>(chunk_).subspan(
+                                                 used_, frame.size)));
+    crc32_ = JoinCrc32(crc32_, placed.crc32, frame.size);
     used_ = end;
-    return used_ >= kCopyBytes ? Flush() : absl::OkStatus();
+    if (used_ >= kCopyBytes) {
+      RETURN_IF_ERROR(Flush());
+    }
+    return placed;
   }
 
   absl::Status Flush() {
@@ -62,7 +74,7 @@ class FrameCopier {
       return absl::OkStatus();
     }
     chunk_.resize(std::exchange(used_, 0));
-    RETURN_IF_ERROR(writer_.Write(std::move(chunk_)));
+    RETURN_IF_ERROR(writer_.Write(std::move(chunk_), std::exchange(crc32_, 0)));
     chunk_ = writer_.TakeBuffer();
     return absl::OkStatus();
   }
@@ -72,7 +84,13 @@ class FrameCopier {
   ArtifactWriter& writer_;
   std::string chunk_;
   size_t used_ = 0;
+  uint32_t crc32_ = 0;  // of what is used
 };
+
+std::vector<OpenKeptLayer> LoadKept(const NativePacker::Options& options) {
+  return options.kept == nullptr ? std::vector<OpenKeptLayer>()
+                                 : options.kept->Load(options.reuse);
+}
 
 }  // namespace
 
@@ -86,7 +104,7 @@ struct NativePacker::State {
         cancel(std::move(token)),
         spool(std::move(spool_fd)),
         pool({.spool_fd = spool.get(), .threads = Threads(opts.threads)}),
-        cutter(pool, cancel) {}
+        cutter(pool, cancel, LoadKept(options)) {}
 
   absl::StatusOr<PackedSidecar> Write(const FramePlan& plan,
                                       const ArchiveImage& image,
@@ -98,6 +116,9 @@ struct NativePacker::State {
   const Fd spool;
   FramePool pool;
   LayerCutter cutter;
+  // Of the finished image.
+  std::vector<int> handles;
+  PlacedFrames placed;
 };
 
 absl::StatusOr<std::unique_ptr<NativePacker>> NativePacker::Create(
@@ -116,6 +137,53 @@ LayerConsumer& NativePacker::layers() { return state_->cutter; }
 
 absl::StatusOr<PackedSidecar> NativePacker::Finish(const ArchiveImage& image,
                                                    const Progress& progress) {
+  absl::StatusOr<PackedSidecar> packed = FinishOnce(image, progress);
+  if (HasReason(packed.status(), kKeptLayerDamaged)) {
+    for (const LayerBlob& blob : state_->cutter.Taken()) {
+      state_->options.kept->Forget(blob.diff_id);
+    }
+  }
+  return packed;
+}
+
+NativePacker::Reused NativePacker::reused() const {
+  Reused reused;
+  for (const LayerBlob& blob : state_->cutter.Taken()) {
+    ++reused.layers;
+    reused.unpacked_bytes += blob.unpacked_bytes;
+  }
+  return reused;
+}
+
+void NativePacker::Keep(const Digest& artifact) {
+  if (state_->options.kept == nullptr) {
+    return;
+  }
+  const LayerKeeper keeper({.layers = *state_->options.kept,
+                            .pool = state_->pool,
+                            .spool_fd = state_->spool.get(),
+                            .stage_dir = state_->options.stage_dir,
+                            .artifact = artifact,
+                            .placed = state_->placed});
+  for (const int handle :
+       std::set<int>(state_->handles.begin(), state_->handles.end())) {
+    const LayerBlob* const blob = state_->cutter.blob(handle);
+    const absl::Status status =
+        blob == nullptr ? absl::OkStatus()
+                        : keeper.Keep(*blob, state_->cutter.layer(handle));
+    if (HasReason(status, kKeptLayerDamaged)) {
+      state_->options.kept->Forget(blob->diff_id);
+    }
+    if (!status.ok()) {
+      Log("pack")->info("{} is not kept: {}", blob->diff_id.ToString(),
+                        Printable(std::string(status.message())));
+    }
+  }
+}
+
+absl::StatusOr<PackedSidecar> NativePacker::FinishOnce(
+    const ArchiveImage& image, const Progress& progress) {
+  state_->handles = image.layers;
   RETURN_IF_ERROR(state_->pool.Drain(state_->cancel));
   std::vector<const CutLayer*> layers;
   std::vector<const LayerEntries*> entries;
@@ -164,9 +232,10 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
   for (const int number : plan.frames) {
     RETURN_IF_ERROR(cancel.Check());
     const Frame frame = pool.frame(number);
-    RETURN_IF_ERROR(copier.Add(frame));
+    ASSIGN_OR_RETURN(const PlacedFrame at, copier.Add(frame));
+    placed.emplace(number, at);
     // The artifact grows as the spool shrinks.
-    if (--uses_left[number] == 0) {
+    if (--uses_left[number] == 0 && frame.kept_fd < 0) {
       DiscardRange(spool.get(), frame.offset, frame.size);
     }
     done = std::min(done + frame.raw_size, plan.layer_bytes);

@@ -7,6 +7,9 @@
 // directories first, copies every frame whose entries all survive as it is, and
 // decodes and cuts again those that hold something dead. Memory stays bounded
 // whatever the image's size, but for about 200 bytes per entry.
+//
+// Layers that an earlier pack has compressed may be taken over from there, and
+// are left for later packs (kept_layers.h). The bytes are the same either way.
 
 #ifndef BOTTLED_PACK_NATIVE_PACKER_H_
 #define BOTTLED_PACK_NATIVE_PACKER_H_
@@ -27,6 +30,8 @@
 #include "platform/fd.h"
 
 namespace bottled {
+
+class KeptLayers;
 
 // Raise it when the bytes that the packer writes change.
 inline constexpr int kNativePackerRevision = 1;
@@ -54,6 +59,16 @@ class NativePacker {
     PackOptions pack;
     // Compressing threads; 0 = one per processor, at most 4.
     int threads = 0;
+    // Null: nothing is taken over or kept. Must outlive the packer.
+    const KeptLayers* kept = nullptr;
+    // The layers that may be taken over from there: those of the image, if they
+    // are known before it is read.
+    std::vector<Digest> reuse = {};
+  };
+  // Layers that were taken over, and their bytes when unpacked.
+  struct Reused {
+    int layers = 0;
+    int64_t unpacked_bytes = 0;
   };
   enum class Phase { kMerge, kAssemble };
   // `done` of `total` uncompressed bytes.
@@ -70,12 +85,23 @@ class NativePacker {
   // Writes the sidecar of `image`, whose layers were read into layers(). On
   // error no file is left. Errors: UNPACKABLE (an image that no manifest or
   // footer can express), LAYER_INVALID, IMAGE_TOO_LARGE, NO_SPACE, IO_ERROR,
-  // CANCELLED.
+  // CANCELLED, KEPT_LAYER_DAMAGED (of a layer that was taken over: they are all
+  // forgotten, so that a new packer without `reuse` succeeds).
   absl::StatusOr<PackedSidecar> Finish(const ArchiveImage& image,
                                        const Progress& progress);
 
+  // Of the layers read so far.
+  Reused reused() const;
+
+  // Leaves the layers of the finished image for later packs, once `artifact`,
+  // made by Finish(), is published. The stage directory must still be there.
+  // What cannot be kept is logged: nothing depends on it.
+  void Keep(const Digest& artifact);
+
  private:
   struct State;
+  absl::StatusOr<PackedSidecar> FinishOnce(const ArchiveImage& image,
+                                           const Progress& progress);
   explicit NativePacker(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -73,6 +73,7 @@ struct Places {
   std::filesystem::path trash() const { return cache_dir / "trash"; }
   std::filesystem::path cache_reserve() const { return cache_dir / "reserve"; }
   std::filesystem::path state_reserve() const { return state_dir / "reserve"; }
+  std::filesystem::path layers() const { return cache_dir / "layers"; }
 
   // obj/<aa> of a digest; `hex` is 64 lower-case hexadecimal digits.
   std::filesystem::path object_dir(std::string_view hex) const;
