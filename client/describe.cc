@@ -168,7 +168,8 @@ std::string DescribeCollection(const v1::CollectGarbageResponse& response,
          fmt::format(
              "{} {} artifacts, {}; there were {}, of at most {}; free "
              "were {}, at least {} shall be\n"
-             "in use {}, could go {}, in the trash {}, reserved by jobs {}\n",
+             "in use {}, could go {}, in the trash {}, reserved by jobs {}\n"
+             "{} {} of kept layers, {}\n",
              dry_run ? "would remove" : "removed", response.removed_count(),
              FormatBytes(response.removed_bytes()),
              FormatBytes(response.artifact_bytes()),
@@ -178,7 +179,10 @@ std::string DescribeCollection(const v1::CollectGarbageResponse& response,
              FormatBytes(response.held_bytes()),
              FormatBytes(response.reclaimable_bytes()),
              FormatBytes(response.trash_bytes()),
-             FormatBytes(response.reserved_bytes()));
+             FormatBytes(response.reserved_bytes()),
+             dry_run ? "would remove" : "removed",
+             FormatBytes(response.removed_kept_layer_bytes()),
+             FormatBytes(response.kept_layer_bytes()));
 }
 
 namespace {
@@ -219,6 +223,7 @@ std::string DescribeInfo(const v1::GetInfoResponse& info) {
                    info.disk().max_bytes() > 0
                        ? ", at most " + FormatBytes(info.disk().max_bytes())
                        : "")},
+      {"Kept layers", FormatBytes(info.kept_layer_bytes())},
       {"Free space", DescribeRoom(info)},
       {"Jobs", fmt::format("{} active, at most {} at once and {} waiting",
                            info.active_job_count(), limits.max_running_jobs(),

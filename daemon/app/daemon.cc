@@ -90,6 +90,7 @@ absl::Status Daemon::OpenStore(const Clock& clock) {
   objects_->trash().Start();
   RETURN_IF_ERROR(Recover(places_, *index_, *objects_, clock, report));
   LogRecovery(report);
+  OpenKeptLayers();
   return absl::OkStatus();
 }
 
@@ -147,7 +148,8 @@ void Daemon::MakeCollector(const Clock& clock) {
                       .objects = *objects_,
                       .leases = *leases_,
                       .clock = clock,
-                      .changes = feed_.get()},
+                      .changes = feed_.get(),
+                      .kept = kept_layers_.get()},
       Policy(),
       Collector::Disk{.free_bytes = [dir] { return FreeBytes(dir); },
                       .total_bytes = [dir] { return TotalBytes(dir); }});
@@ -181,7 +183,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                         .uploads = *uploads_,
                         .clock = clock,
                         .changes = feed_.get(),
-                        .admission = admission_.get()},
+                        .admission = admission_.get(),
+                        .kept = kept_layers_.get()},
       PackService::Options{.limits = limits,
                            .packer_threads = options_.pack_threads,
                            .supervisor = OwnExecutable(),
@@ -205,7 +208,8 @@ absl::Status Daemon::MakeServices(const Clock& clock) {
                            .index = *index_,
                            .objects = *objects_,
                            .clock = clock,
-                           .peers = peers_},
+                           .peers = peers_,
+                           .kept = kept_layers_.get()},
       ServiceInfo{.version = kVersion,
                   .started_ms = clock.NowMs(),
                   .places = places_,

@@ -40,6 +40,7 @@
 #include "jobs/upload.h"
 #include "jobs/warm_guard.h"
 #include "jobs/warm_service.h"
+#include "pack/kept_layers.h"
 #include "pack/smolvm_program.h"
 #include "platform/instance_lock.h"
 #include "platform/places.h"
@@ -74,6 +75,8 @@ class Daemon {
       : options_(options), places_(std::move(places)), lock_(std::move(lock)) {}
 
   absl::Status OpenStore(const Clock& clock);
+  // Leaves kept_layers_ null when there shall or can be none.
+  void OpenKeptLayers();
   absl::Status MakeServices(const Clock& clock);
   void MakePackers(const Clock& clock);
   // The limits of the cache, as they were given.
@@ -98,6 +101,7 @@ class Daemon {
   std::unique_ptr<DiskState> disk_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<Objects> objects_;
+  std::unique_ptr<KeptLayers> kept_layers_;
   std::unique_ptr<ChangeFeed> feed_;
   std::unique_ptr<Engines> engines_;
   // With short timeouts, for what is only looked at.

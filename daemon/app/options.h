@@ -39,6 +39,8 @@ struct Options {
   // The cache's limits; 0 = by the size of its file system.
   int64_t cache_max_bytes = 0;
   int64_t cache_min_free_bytes = 0;
+  // 1: what packs leave of layers saves later ones work; 0: nothing is left.
+  int keep_layers = 1;
   // Unused artifacts go after so long (0 = never), young ones stay.
   int cache_max_idle_days = 30;
   int cache_min_age_minutes = 10;

@@ -17,6 +17,7 @@
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "jobs/cache_hit.h"
+#include "jobs/layer_share.h"
 #include "jobs/watched_time.h"
 
 namespace bottled {
@@ -153,6 +154,20 @@ absl::StatusOr<WatchedTime> Collector::Watch(int64_t now_ms, bool dry_run) {
   return now;
 }
 
+void Collector::CollectLayers(const CachePolicy& policy,
+                              Collection& collection) {
+  if (deps_.kept == nullptr) {
+    return;
+  }
+  const int64_t bytes = deps_.kept->Bytes();
+  const int64_t stay = LayersThatMayStay(
+      bytes, collection.artifact_bytes,
+      collection.free_bytes + collection.trash_bytes, policy);
+  collection.kept_layer_bytes = bytes;
+  collection.removed_kept_layer_bytes =
+      collection.dry_run ? bytes - stay : deps_.kept->Trim(stay);
+}
+
 absl::StatusOr<Collection> Collector::Run(bool dry_run,
                                           const CancelToken& cancel,
                                           int64_t more_free_bytes) {
@@ -174,11 +189,13 @@ absl::StatusOr<Collection> Collector::Run(bool dry_run,
   collection.trash_bytes = deps_.objects.trash().PendingBytes();
   CachePolicy policy = collection.policy;
   policy.min_free_bytes += more_free_bytes;
+  CollectLayers(policy, collection);
   const int64_t now_ms = deps_.clock.NowMs();
   ASSIGN_OR_RETURN(const WatchedTime watched, Watch(now_ms, dry_run));
-  collection.verdicts =
-      Judge(entries, collection.free_bytes + collection.trash_bytes, policy,
-            now_ms, watched.since_ms);
+  collection.verdicts = Judge(entries,
+                              collection.free_bytes + collection.trash_bytes +
+                                  collection.removed_kept_layer_bytes,
+                              policy, now_ms, watched.since_ms);
   for (const Verdict& verdict : collection.verdicts) {
     if (verdict.remove || verdict.reason == "WITHIN_LIMITS") {
       collection.reclaimable_bytes += verdict.bytes;

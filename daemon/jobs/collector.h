@@ -15,6 +15,7 @@
 #include "jobs/cache_policy.h"
 #include "jobs/change_feed.h"
 #include "jobs/leases.h"
+#include "pack/kept_layers.h"
 #include "store/index.h"
 #include "store/objects.h"
 
@@ -28,6 +29,9 @@ struct Collection {
   int64_t free_bytes = 0;
   // Removed before, and coming back by itself: counted as free already.
   int64_t trash_bytes = 0;
+  // What packs left of layers, and how much of it went: before any artifact.
+  int64_t kept_layer_bytes = 0;
+  int64_t removed_kept_layer_bytes = 0;
   // As Judge() gives them. Of a real run the reason of one that somebody took
   // meanwhile is "HELD", and it was not removed.
   std::vector<Verdict> verdicts;
@@ -49,6 +53,8 @@ class Collector {
     const Clock& clock;
     // Hears of artifacts that go. May be null.
     ChangeFeed* changes = nullptr;
+    // Null when no layers are kept.
+    const KeptLayers* kept = nullptr;
   };
   // Sizes of the cache's file system; tests answer themselves.
   struct Disk {
@@ -71,6 +77,7 @@ class Collector {
 
  private:
   absl::StatusOr<std::vector<CacheEntry>> Look();
+  void CollectLayers(const CachePolicy& policy, Collection& collection);
   absl::StatusOr<WatchedTime> Watch(int64_t now_ms, bool dry_run);
   absl::StatusOr<Collection> Run(bool dry_run, const CancelToken& cancel,
                                  int64_t more_free_bytes);

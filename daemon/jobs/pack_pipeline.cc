@@ -7,8 +7,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "engine/errors.h"
 #include "fmt/format.h"
+#include "image/errors.h"
 #include "image/export_reader.h"
 #include "image/notes.h"
 #include "image/platform.h"
@@ -18,6 +20,7 @@
 #include "jobs/progress_meter.h"
 #include "jobs/publish.h"
 #include "jobs/smolvm_stage.h"
+#include "pack/errors.h"
 #include "pack/native_packer.h"
 
 namespace bottled {
@@ -65,6 +68,8 @@ class Pipeline {
   absl::Status StartReading();
   ProgressMeter ReadMeter(bool size_is_exact);
   absl::Status Identify();
+  // Makes the artifact; reads the image again when a kept layer is damaged.
+  absl::StatusOr<PackedSidecar> PackIdentified();
   absl::StatusOr<PackedSidecar> Pack();
   absl::StatusOr<PackedSidecar> PackNatively();
   absl::StatusOr<ArtifactRecord> Publish(PackedSidecar sidecar);
@@ -82,6 +87,8 @@ class Pipeline {
   // As the artifact's row names it.
   std::string packer_name_;
   bool exported_ = false;
+  // Layers of earlier packs may be taken over.
+  bool reuse_ = true;
   std::unique_ptr<KeyClaims::Claim> claim_;
   std::unique_ptr<KeyClaims::Claim> export_claim_;
   std::unique_ptr<NativePacker> packer_;
@@ -121,9 +128,12 @@ absl::StatusOr<ArtifactRecord> Pipeline::Run() {
       return *std::move(cached);
     }
   }
-  ASSIGN_OR_RETURN(PackedSidecar sidecar, Pack());
+  ASSIGN_OR_RETURN(PackedSidecar sidecar, PackIdentified());
   RETURN_IF_ERROR(token_.Check());
   ASSIGN_OR_RETURN(ArtifactRecord record, Publish(std::move(sidecar)));
+  if (packer_ != nullptr) {
+    packer_->Keep(record.digest);
+  }
   Remember();
   return record;
 }
@@ -162,6 +172,13 @@ absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::Read() {
 
 absl::Status Pipeline::ReadSaved() {
   absl::Status status = ReadOnce();
+  if (HasReason(status, kKnownLayerDiffers)) {
+    reuse_ = false;
+    job_.events().AddLine(
+        fmt::format("{}. Reading without it.", std::string(status.message())),
+        /*warning=*/false);
+    status = ReadOnce();
+  }
   if (status.ok() || input_.one_shot || token_.Cancelled() ||
       !IsPassing(status)) {
     return status;
@@ -176,11 +193,16 @@ absl::Status Pipeline::StartReading() {
   job_.events().StartStage(Stage::kRead);
   // The old one first: it holds the spool of the failed attempt.
   packer_.reset();
-  ASSIGN_OR_RETURN(packer_,
-                   NativePacker::Create({.stage_dir = stage_dir_,
-                                         .pack = input_.pack,
-                                         .threads = deps_.packer_threads},
-                                        token_));
+  ASSIGN_OR_RETURN(
+      packer_,
+      NativePacker::Create({.stage_dir = stage_dir_,
+                            .pack = input_.pack,
+                            .threads = deps_.packer_threads,
+                            .kept = deps_.kept,
+                            .reuse = reuse_ && !input_.one_shot && !input_.force
+                                         ? input_.archive.expected_diff_ids
+                                         : std::vector<Digest>()},
+                           token_));
   return absl::OkStatus();
 }
 
@@ -228,6 +250,14 @@ absl::Status Pipeline::ReadOnce() {
                    ReadArchive(
                        *source, input_.archive, packer_->layers(),
                        [&meter](int64_t bytes) { meter.Set(bytes); }, token_));
+  const NativePacker::Reused reused = packer_->reused();
+  if (reused.layers > 0) {
+    job_.events().AddLine(
+        fmt::format("{} of {} layers, {}, are as an earlier pack left them",
+                    reused.layers, image_.layers.size(),
+                    FormatBytes(reused.unpacked_bytes)),
+        /*warning=*/false);
+  }
   return absl::OkStatus();
 }
 
@@ -248,6 +278,20 @@ absl::Status Pipeline::Identify() {
   }
   NoteContentKey(deps_, job_, key_);
   return absl::OkStatus();
+}
+
+absl::StatusOr<PackedSidecar> Pipeline::PackIdentified() {
+  absl::StatusOr<PackedSidecar> packed = Pack();
+  if (!HasReason(packed.status(), kKeptLayerDamaged)) {
+    return packed;
+  }
+  reuse_ = false;
+  job_.events().AddLine(fmt::format("{}. Reading the image again.",
+                                    std::string(packed.status().message())),
+                        /*warning=*/true);
+  RETURN_IF_ERROR(ReadSaved());
+  RETURN_IF_ERROR(Identify());
+  return Pack();
 }
 
 absl::StatusOr<PackedSidecar> Pipeline::Pack() {

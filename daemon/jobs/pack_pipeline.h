@@ -9,6 +9,8 @@
 // on every way out; nobody hears of an artifact before Objects::Publish()
 // returned; an engine's incomplete answer is retried once, with a new packer.
 // Native output is checked while it is written, foreign output afterwards.
+// Layers of earlier packs save work; when they turn out not to be what they
+// seemed, the image is read again without them.
 
 #ifndef BOTTLED_JOBS_PACK_PIPELINE_H_
 #define BOTTLED_JOBS_PACK_PIPELINE_H_
@@ -29,6 +31,7 @@
 #include "jobs/job.h"
 #include "jobs/key_claims.h"
 #include "jobs/packers.h"
+#include "pack/kept_layers.h"
 #include "store/index.h"
 #include "store/objects.h"
 
@@ -65,7 +68,7 @@ struct PipelineInput {
   int64_t size_estimate = 0;
   // The estimate is the exact number of bytes that `open` gives.
   bool size_is_exact = false;
-  // Make it even if the key turns out to be cached.
+  // Make it, from nothing, even if the key turns out to be cached.
   bool force = false;
   // Called once the artifact is there: the identity under which the archive's
   // content may be remembered, if it did not change while it was read. May be
@@ -92,6 +95,8 @@ struct PipelineDeps {
   Admission* admission = nullptr;
   // Null: jobs of one key do not wait for each other.
   KeyClaims* claims = nullptr;
+  // Null: layers of earlier packs are not used, and none are kept.
+  const KeptLayers* kept = nullptr;
 };
 
 // Waits until no other job makes the content of `key`, and keeps others from

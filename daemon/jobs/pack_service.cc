@@ -108,7 +108,8 @@ PipelineDeps PackService::MakeDeps() {
           .smolvm_env = options_.smolvm_env,
           .changes = deps_.changes,
           .admission = deps_.admission,
-          .claims = &claims_};
+          .claims = &claims_,
+          .kept = deps_.kept};
 }
 
 absl::StatusOr<PackAnswer> PackService::Start(const PackSpec& spec,

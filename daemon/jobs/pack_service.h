@@ -114,6 +114,7 @@ class PackService {
     ChangeFeed* changes = nullptr;
     // As in PipelineDeps.
     Admission* admission = nullptr;
+    const KeptLayers* kept = nullptr;
   };
   struct Options {
     ImageLimits limits;

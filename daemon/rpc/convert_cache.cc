@@ -81,6 +81,8 @@ v1::CollectGarbageResponse ToProto(const Collection& collection) {
   message.set_held_bytes(collection.held_bytes);
   message.set_reclaimable_bytes(collection.reclaimable_bytes);
   message.set_trash_bytes(collection.trash_bytes);
+  message.set_kept_layer_bytes(collection.kept_layer_bytes);
+  message.set_removed_kept_layer_bytes(collection.removed_kept_layer_bytes);
   return message;
 }
 

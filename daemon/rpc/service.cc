@@ -70,6 +70,8 @@ absl::Status BottledService::FillInfo(const std::string& search_path,
   ASSIGN_OR_RETURN(const ArtifactTotals totals, deps_.index.Totals());
   response->set_artifact_bytes(totals.bytes);
   response->set_artifact_count(totals.count);
+  response->set_kept_layer_bytes(deps_.kept == nullptr ? 0
+                                                       : deps_.kept->Bytes());
   // Unknown free space must not hide the rest.
   response->set_free_bytes(FreeBytes(info_.places.cache_dir).value_or(0));
   FillDisk(response->mutable_disk());

@@ -71,6 +71,8 @@ class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
     Objects& objects;
     const Clock& clock;
     const Peers& peers;
+    // Null when none are kept.
+    const KeptLayers* kept = nullptr;
   };
 
   BottledService(const Deps& deps, ServiceInfo info);

@@ -176,3 +176,25 @@ def test_unchanged_archive_is_not_read_again(daemon, archive):
     os.utime(file)
     assert daemon.pack("--archive", file) == path
     assert len(daemon.json("jobs", "--all")[-1]["jobs"]) == jobs + 1
+
+
+def test_a_changed_top_layer_costs_only_itself(daemon, docker, load):
+    """The layers below are taken over from the artifact of the last pack, and
+    the bytes are those of a pack from nothing."""
+    base = images.Layer().dir("srv").file("srv/data", os.urandom(3 << 20))
+    made = []
+    for i in range(2):
+        top = images.Layer().dir("etc").file("etc/motd", b"motd %d" % i)
+        image = images.Image(f"e2e/changed:{i}",
+                             [base.done(), top.done()])
+        load(image)
+        events = daemon.json("pack", image.name)
+        lines = [event["event"]["log"]["text"] for event in events
+                 if "log" in event.get("event", {})]
+        made.append((image.name, events[-1]["artifact"]["digest"], lines))
+    assert not any("earlier pack" in line for line in made[0][2])
+    assert any("1 of 2 layers" in line for line in made[1][2]), made[1][2]
+    forced = daemon.json("pack", "--force", made[1][0])[-1]["artifact"]
+    assert forced["digest"] == made[1][1]
+    assert daemon.leftovers() == []
+    docker("rmi", made[0][0], made[1][0])
