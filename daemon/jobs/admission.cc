@@ -88,8 +88,9 @@ absl::StatusOr<std::unique_ptr<Admission::Ticket>> Admission::TryOnce(
   ASSIGN_OR_RETURN(
       const Collection would,
       deps_.collector.Collect(/*dry_run=*/true, cancel, more_bytes));
-  const int64_t could_be_free =
-      would.free_bytes + would.trash_bytes + would.removed_bytes;
+  const int64_t could_be_free = would.free_bytes + would.trash_bytes +
+                                would.removed_kept_layer_bytes +
+                                would.removed_bytes;
   if (could_be_free - more_bytes >= room.min_free_bytes) {
     RETURN_IF_ERROR(
         deps_.collector.Collect(/*dry_run=*/false, cancel, more_bytes)
