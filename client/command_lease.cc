@@ -31,9 +31,9 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kMaxHolderBytes = 256;
-constexpr std::chrono::seconds kTick(1);
+constexpr std::chrono::seconds kLookEvery(1);
 // Six heartbeats.
-constexpr std::chrono::seconds kSilence(30);
+constexpr std::chrono::seconds kHoldSilence(30);
 // So long a new daemon keeps the lease for us, and so often we look for it.
 constexpr std::chrono::seconds kComeBack(60);
 constexpr int kComeBackPauseMs = 500;
@@ -156,7 +156,7 @@ class Holding {
         {.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
         {.fd = STDOUT_FILENO, .events = 0, .revents = 0},
     }};
-    channel_->Poll(wake, steady_clock::now() + kTick);
+    channel_->Poll(wake, steady_clock::now() + kLookEvery);
     while (const std::optional<std::string> message = call_->Take()) {
       v1::HoldLeaseResponse response;
       if (!response.ParseFromString(*message)) {
@@ -176,7 +176,7 @@ class Holding {
     if (wake[1].revents != 0) {
       return WriteFailed(EPIPE);
     }
-    if (!call_->done() && steady_clock::now() - heard_ > kSilence) {
+    if (!call_->done() && steady_clock::now() - heard_ > kHoldSilence) {
       call_->Cancel();
     }
     return absl::OkStatus();

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::chrono::seconds kPatience(2);
 constexpr std::chrono::minutes kAged(30);
-constexpr std::chrono::milliseconds kTick(1);
-constexpr std::chrono::seconds kLookAgain(1);
+constexpr std::chrono::milliseconds kSoonest(1);
+constexpr std::chrono::seconds kLookAtLeast(1);
 constexpr int kMaxYields = 2;
 constexpr double kMayYieldBelow = 0.5;
 
@@ -212,7 +212,8 @@ std::optional<RunQueue::TimePoint> RunQueue::LookAgain(TimePoint now) const {
     if (IsInteractive(*entry.job)) {
       // Once it is overdue the running jobs are what changes.
       const TimePoint overdue = WaitsSince(entry) + kPatience;
-      const TimePoint at = overdue >= now ? overdue + kTick : now + kLookAgain;
+      const TimePoint at =
+          overdue >= now ? overdue + kSoonest : now + kLookAtLeast;
       again = again.has_value() ? std::min(*again, at) : at;
     }
   }

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 constexpr int kVersion = 1;
 
-std::string Text(const json& object, const char* member) {
+std::string TextMember(const json& object, const char* member) {
   const auto it = object.find(member);
   return it != object.end() && it->is_string() ? it->get<std::string>() : "";
 }
@@ -31,10 +31,10 @@ absl::StatusOr<int64_t> Number(const json& object, const char* member) {
 
 // Empty digests are left to the caller.
 absl::StatusOr<Digest> GetDigest(const json& object, const char* member) {
-  if (Text(object, member).empty()) {
+  if (TextMember(object, member).empty()) {
     return Digest();
   }
-  absl::StatusOr<Digest> digest = Digest::Parse(Text(object, member));
+  absl::StatusOr<Digest> digest = Digest::Parse(TextMember(object, member));
   if (!digest.ok()) {
     return BadObjectRecordError(fmt::format("{} is not a digest", member));
   }
@@ -63,10 +63,10 @@ std::vector<Note> ToNotes(const json& array) {
     }
     const absl::StatusOr<int64_t> count = Number(item, "count");
     if (count.ok()) {
-      notes.push_back({.kind = Text(item, "kind"),
+      notes.push_back({.kind = TextMember(item, "kind"),
                        .count = *count,
-                       .example = Text(item, "example"),
-                       .message = Text(item, "message")});
+                       .example = TextMember(item, "example"),
+                       .message = TextMember(item, "message")});
     }
   }
   return notes;
@@ -121,9 +121,9 @@ absl::StatusOr<ArtifactRecord> DecodeObjectRecord(std::string_view text) {
   ASSIGN_OR_RETURN(record.entry_count, Number(object, "entry_count"));
   ASSIGN_OR_RETURN(record.created_ms, Number(object, "created_ms"));
   record.last_used_ms = record.created_ms;
-  record.key_inputs = Text(object, "key_inputs");
-  record.platform = Text(object, "platform");
-  record.packer = Text(object, "packer");
+  record.key_inputs = TextMember(object, "key_inputs");
+  record.platform = TextMember(object, "platform");
+  record.packer = TextMember(object, "packer");
   if (const auto notes = object.find("notes"); notes != object.end()) {
     record.notes = ToNotes(*notes);
   }
