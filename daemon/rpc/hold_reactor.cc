@@ -29,7 +29,8 @@ HoldReactor::HoldReactor(const Deps& deps, grpc::CallbackServerContext* context,
       // Before the look at the artifact: nothing is missed in between.
       cursor_(deps.feed.last_seq()),
       looked_(std::chrono::steady_clock::now()) {
-  const absl::StatusOr<int64_t> hub_id = deps_.hub.Add([this] { Pump(); });
+  const absl::StatusOr<int64_t> hub_id =
+      deps_.hub.Add(context->peer(), [this] { Pump(); });
   if (!hub_id.ok()) {
     {
       MutexLock lock(mu_);
@@ -133,16 +134,29 @@ bool HoldReactor::PrepareMessage() {
 void HoldReactor::Pump() {
   bool write = false;
   bool look = false;
+  bool stuck = false;
   {
     MutexLock lock(mu_);
-    if (busy_ || finishing_) {
+    if (finishing_) {
       return;
     }
-    ReadFeed();
-    if (cancelled_ || !error_.ok() || said_lost_) {
+    if (busy_) {
+      stuck = writing_ && std::chrono::steady_clock::now() - wrote_ >
+                              WatchHub::kMaxWriteTime;
+      writing_ = writing_ && !stuck;
+      if (!stuck) {
+        return;
+      }
+    } else {
+      ReadFeed();
+    }
+    if (stuck) {
+      // Still busy: the write ends with an error soon.
+    } else if (cancelled_ || !error_.ok() || said_lost_) {
       finishing_ = true;
     } else if (PrepareMessage()) {
-      write = busy_ = true;
+      write = busy_ = writing_ = true;
+      wrote_ = std::chrono::steady_clock::now();
     } else if (closed_) {
       finishing_ = true;
       error_ = ShuttingDown();
@@ -156,7 +170,9 @@ void HoldReactor::Pump() {
     }
   }
   // Outside of the lock, because gRPC may call back from here.
-  if (write) {
+  if (stuck) {
+    context_->TryCancel();
+  } else if (write) {
     StartWrite(&response_);
   } else if (look) {
     deps_.tasks.Post([this] { Look(); });
@@ -181,6 +197,7 @@ void HoldReactor::OnWriteDone(bool ok) {
   {
     MutexLock lock(mu_);
     busy_ = false;
+    writing_ = false;
     cancelled_ = cancelled_ || !ok;
     response_.Clear();
   }

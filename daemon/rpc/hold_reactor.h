@@ -75,6 +75,9 @@ class HoldReactor : public grpc::ServerWriteReactor<v1::HoldLeaseResponse> {
   int64_t cursor_ ABSL_GUARDED_BY(mu_);
   // A task or a write is under way.
   bool busy_ ABSL_GUARDED_BY(mu_) = false;
+  // It is a write, and its call was not cancelled for taking too long.
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  std::chrono::steady_clock::time_point wrote_ ABSL_GUARDED_BY(mu_);
   bool finishing_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

@@ -1,6 +1,6 @@
 """Connections full of nonsense, and clients that die in the middle of their
-calls. The second storm must leave no more behind than the first, which fills
-the allocator's pools."""
+calls. The third storm must leave no more behind than the second: the first ones
+fill the allocator's pools."""
 
 import socket
 import subprocess
@@ -8,6 +8,7 @@ import time
 
 from soak_parts.bottled import BIN, ROOMY, Bottled, SlowJob, directory
 
+STORMS = 3
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -53,7 +54,7 @@ def run(report, rng):
         try:
             before = daemon.fd_count()
             sizes = []
-            for _ in range(2):
+            for _ in range(STORMS):
                 nonsense(daemon, rng, connects)
                 killed_calls(daemon, job, calls)
                 after = settled(daemon, before)
@@ -63,11 +64,12 @@ def run(report, rng):
         finally:
             job.stop()
             daemon.kill()
-        report.figure("connections", 2 * connects)
-        report.figure("calls killed", 2 * calls)
+        report.figure("connections", STORMS * connects)
+        report.figure("calls killed", STORMS * calls)
         report.figure("descriptors before", before)
         report.at_most("descriptors after", after, int(before * 1.05))
         report.figure("resident memory after the first", sizes[0], "MB")
-        report.at_most("resident memory after the second", sizes[1],
-                       round(sizes[0] * 1.05, 1), "MB")
+        report.figure("resident memory after the second", sizes[1], "MB")
+        report.at_most("resident memory after the third", sizes[2],
+                       round(sizes[1] * 1.05, 1), "MB")
         report.none("does not answer", [] if answers == 0 else ["info fails"])

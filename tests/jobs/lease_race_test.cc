@@ -28,8 +28,8 @@ namespace {
 using testing::FileOf;
 using testing::PublishFile;
 
-constexpr int kThreads = 8;
-constexpr size_t kKeys = 6;
+constexpr int kRacers = 8;
+constexpr size_t kRaceKeys = 6;
 constexpr int kDefaultRuns = 250;
 
 int Runs() {
@@ -115,7 +115,7 @@ class LeaseRace : public ::testing::Test {
     std::mt19937_64 random(seed);
     const int runs = Runs();
     for (int run = 0; run < runs && !HasFatalFailure(); ++run) {
-      const size_t which = random() % kKeys;
+      const size_t which = random() % kRaceKeys;
       const auto hit = FindCached(*index_, *objects_, Clock::System(),
                                   Sha256Of(fmt::format("k{}", which)), "");
       ASSERT_TRUE(hit.ok()) << hit.status();
@@ -133,7 +133,7 @@ class LeaseRace : public ::testing::Test {
   std::unique_ptr<Objects> objects_;
   Leases leases_{*index_, Clock::System()};
   std::unique_ptr<Collector> collector_;
-  std::array<Mutex, kKeys> filling_;
+  std::array<Mutex, kRaceKeys> filling_;
   std::atomic<int64_t> jobs_ = 0;
   std::atomic<int64_t> misses_ = 0;
   std::atomic<int64_t> leased_ = 0;
@@ -154,7 +154,7 @@ TEST_F(LeaseRace, ALeasedPathIsWholeWhileTheCollectorRuns) {
     }
   });
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
+  for (int i = 0; i < kRacers; ++i) {
     threads.emplace_back([this, seed, i] { Work(seed + i); });
   }
   for (std::thread& thread : threads) {
