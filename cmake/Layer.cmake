@@ -3,7 +3,7 @@
 # One folder is one static library, bottled_NAME. DEPENDS names the layers that
 # it may see, which are the arrows of ARCHITECTURE.md; tests/lint/layers.py
 # checks that the includes agree. Files that end in _linux.cc or _darwin.cc
-# belong to that system alone.
+# belong to that system alone, those named fault_*.cc to fault builds.
 function(bottled_layer NAME)
   cmake_parse_arguments(ARG "" "" "DEPENDS;PACKAGES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
@@ -13,6 +13,9 @@ function(bottled_layer NAME)
     list(FILTER sources EXCLUDE REGEX "_darwin\\.cc$")
   endif()
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(NOT BOTTLED_FAULTS)
+    list(FILTER sources EXCLUDE REGEX "/fault_[a-z_]*\\.cc$")
+  endif()
   add_library(bottled_${NAME} STATIC ${sources})
   target_link_libraries(bottled_${NAME} PRIVATE bottled::settings)
   list(TRANSFORM ARG_DEPENDS PREPEND "bottled_")

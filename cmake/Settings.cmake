@@ -32,6 +32,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
   # False positives on std::string's operator+ (GCC bug 105651).
   target_compile_options(bottled_settings INTERFACE -Wno-restrict)
 endif()
+if(BOTTLED_FAULTS)
+  target_compile_definitions(bottled_settings INTERFACE BOTTLED_FAULTS)
+endif()
 if(BOTTLED_WERROR)
   target_compile_options(bottled_settings INTERFACE -Werror)
 endif()

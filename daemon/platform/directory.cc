@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "fmt/format.h"
 #include "platform/errors.h"
+#include "platform/fault_calls.h"
 #include "platform/file.h"
 
 namespace bottled {
@@ -32,7 +33,7 @@ std::filesystem::path WithoutTail(std::filesystem::path path) {
 absl::Status MakeDirs(const std::filesystem::path& dir, mode_t mode,
                       bool* created) {
   *created = false;
-  if (::mkdir(dir.c_str(), mode) == 0) {
+  if (sys::Mkdir(dir.c_str(), mode) == 0) {
     *created = true;
     return absl::OkStatus();
   }
@@ -41,7 +42,7 @@ absl::Status MakeDirs(const std::filesystem::path& dir, mode_t mode,
     bool parent_created = false;
     RETURN_IF_ERROR(
         MakeDirs(WithoutTail(dir.parent_path()), mode, &parent_created));
-    if (::mkdir(dir.c_str(), mode) == 0) {
+    if (sys::Mkdir(dir.c_str(), mode) == 0) {
       *created = true;
       return absl::OkStatus();
     }
@@ -94,7 +95,7 @@ absl::Status EnsurePrivateDir(const std::filesystem::path& path, mode_t mode) {
   // Through a descriptor from here on, so that what was checked is what is
   // changed.
   const Fd fd(
-      ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      sys::Open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
     const int error = errno;
     return ErrnoError(error, what);
@@ -113,28 +114,28 @@ absl::Status EnsurePrivateDir(const std::filesystem::path& path, mode_t mode) {
   }
   const bool too_open = (info.st_mode & 0777 & ~mode) != 0;
   const bool cut_by_umask = created && (info.st_mode & 0777) != mode;
-  if ((too_open || cut_by_umask) && ::fchmod(fd.get(), mode) != 0) {
+  if ((too_open || cut_by_umask) && sys::Fchmod(fd.get(), mode) != 0) {
     const int error = errno;
     return ErrnoError(error, "chmod " + dir.native());
   }
   return absl::OkStatus();
 }
 
-absl::Status SyncDir(const std::filesystem::path& dir) {
+absl::Status SyncDir(const std::filesystem::path& dir, FaultSite site) {
   const std::string what = "sync " + dir.native();
-  const Fd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd fd(sys::Open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) {
     const int error = errno;
     return ErrnoError(error, what);
   }
-  return SyncFd(fd.get(), what);
+  return SyncFd(fd.get(), what, site);
 }
 
 absl::StatusOr<std::vector<std::string>> ListDir(
     const std::filesystem::path& dir) {
   const std::string what = "list " + dir.native();
   std::vector<std::string> names;
-  Fd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd fd(sys::Open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) {
     const int error = errno;
     if (error == ENOENT) {

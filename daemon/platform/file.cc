@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "platform/errors.h"
+#include "platform/fault_calls.h"
 #include "platform/temporary.h"
 
 namespace bottled {
@@ -21,10 +22,11 @@ constexpr size_t kMaxTransfer = size_t{1} << 30;
 
 absl::Status FillAndRename(const Temporary& temporary,
                            const std::filesystem::path& path,
-                           std::string_view content, mode_t mode) {
+                           std::string_view content, mode_t mode,
+                           FaultSite site) {
   const std::string what = "write " + path.native();
   // fchmod, as the mode of open() is subject to the umask.
-  if (::fchmod(temporary.fd.get(), mode) != 0) {
+  if (sys::Fchmod(temporary.fd.get(), mode) != 0) {
     const int error = errno;
     return ErrnoError(error, what);
   }
@@ -32,8 +34,8 @@ absl::Status FillAndRename(const Temporary& temporary,
       !status.ok()) {
     return Annotate(status, path.native());
   }
-  RETURN_IF_ERROR(SyncFd(temporary.fd.get(), what));
-  if (::rename(temporary.path.c_str(), path.c_str()) != 0) {
+  RETURN_IF_ERROR(SyncFd(temporary.fd.get(), what, site));
+  if (sys::Rename(temporary.path.c_str(), path.c_str(), site) != 0) {
     const int error = errno;
     return ErrnoError(error, "replace " + path.native());
   }
@@ -82,21 +84,22 @@ absl::StatusOr<std::string> ReadSmallFile(const std::filesystem::path& path,
 }
 
 absl::Status WriteFileAtomic(const std::filesystem::path& path,
-                             std::string_view content, mode_t mode) {
+                             std::string_view content, mode_t mode,
+                             FaultSite site) {
   const std::filesystem::path dir = path.parent_path();
   ASSIGN_OR_RETURN(const Temporary temporary, CreateTemporary(dir));
-  if (absl::Status status = FillAndRename(temporary, path, content, mode);
+  if (absl::Status status = FillAndRename(temporary, path, content, mode, site);
       !status.ok()) {
-    ::unlink(temporary.path.c_str());
+    sys::Unlink(temporary.path.c_str());
     return status;
   }
-  return SyncDir(dir.empty() ? "." : dir);
+  return SyncDir(dir.empty() ? "." : dir, site);
 }
 
 absl::Status WriteAll(int fd, std::string_view data) {
   while (!data.empty()) {
     const ssize_t put =
-        ::write(fd, data.data(), std::min(data.size(), kMaxTransfer));
+        sys::Write(fd, data.data(), std::min(data.size(), kMaxTransfer));
     if (put < 0 && errno == EINTR) {
       continue;
     }
@@ -112,8 +115,8 @@ absl::Status WriteAll(int fd, std::string_view data) {
 
 absl::Status PwriteAll(int fd, std::string_view data, int64_t offset) {
   while (!data.empty()) {
-    const ssize_t put =
-        ::pwrite(fd, data.data(), std::min(data.size(), kMaxTransfer), offset);
+    const ssize_t put = sys::Pwrite(
+        fd, data.data(), std::min(data.size(), kMaxTransfer), offset);
     if (put < 0 && errno == EINTR) {
       continue;
     }

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "platform/fault_site.h"
 #include "platform/fd.h"
 
 namespace bottled {
@@ -29,7 +30,8 @@ absl::StatusOr<std::string> ReadSmallFile(const std::filesystem::path& path,
 // Replaces `path` durably: temporary file beside it, fsync, rename, fsync of
 // the directory. Readers see the old or the new content, never a mixture.
 absl::Status WriteFileAtomic(const std::filesystem::path& path,
-                             std::string_view content, mode_t mode);
+                             std::string_view content, mode_t mode,
+                             FaultSite site = FaultSite::current());
 
 // Writes all bytes, whatever the number of write() calls. These three know no
 // path: callers Annotate() their errors.
@@ -42,10 +44,12 @@ absl::Status PreadAll(int fd, std::span<char> out, int64_t offset);
 
 // Forces data and metadata of an open file to the medium (F_FULLFSYNC on
 // macOS). After an error the data may be gone: do not retry (fsyncgate).
-absl::Status SyncFd(int fd, std::string_view what);
+absl::Status SyncFd(int fd, std::string_view what,
+                    FaultSite site = FaultSite::current());
 
 // Opens a directory and fsyncs it, so that renames within it last.
-absl::Status SyncDir(const std::filesystem::path& dir);
+absl::Status SyncDir(const std::filesystem::path& dir,
+                     FaultSite site = FaultSite::current());
 
 // Whether anything has that name, a dangling symbolic link too.
 bool PathExists(const std::filesystem::path& path);
@@ -71,7 +75,8 @@ absl::StatusOr<Fd> OpenUnnamedFile(const std::filesystem::path& dir);
 
 // rename() that fails with ALREADY_EXISTS instead of replacing `to`.
 absl::Status RenameNoReplace(const std::filesystem::path& from,
-                             const std::filesystem::path& to);
+                             const std::filesystem::path& to,
+                             FaultSite site = FaultSite::current());
 
 // Bytes of the whole file system of `path`.
 absl::StatusOr<int64_t> TotalBytes(const std::filesystem::path& path);

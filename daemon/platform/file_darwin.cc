@@ -7,12 +7,17 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "platform/fault_calls.h"
 #include "platform/file.h"
 #include "platform/temporary.h"
 
 namespace bottled {
 
-absl::Status SyncFd(int fd, std::string_view what) {
+int sys::RealRenameExclusive(const char* from, const char* to) {
+  return ::renamex_np(from, to, RENAME_EXCL);
+}
+
+absl::Status SyncFd(int fd, std::string_view what, FaultSite /*site*/) {
   // fsync(2) on macOS leaves the data in the drive's cache.
   if (::fcntl(fd, F_FULLFSYNC) == 0) {
     return absl::OkStatus();
@@ -33,8 +38,8 @@ absl::StatusOr<Fd> OpenUnnamedFile(const std::filesystem::path& dir) {
 }
 
 absl::Status RenameNoReplace(const std::filesystem::path& from,
-                             const std::filesystem::path& to) {
-  if (::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL) != 0) {
+                             const std::filesystem::path& to, FaultSite site) {
+  if (sys::RenameExclusive(from.c_str(), to.c_str(), site) != 0) {
     const int error = errno;
     return ErrnoError(error, "rename " + from.native() + " to " + to.native());
   }

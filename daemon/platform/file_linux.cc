@@ -5,13 +5,18 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "platform/fault_calls.h"
 #include "platform/file.h"
 #include "platform/temporary.h"
 
 namespace bottled {
 
-absl::Status SyncFd(int fd, std::string_view what) {
-  if (::fsync(fd) != 0) {
+int sys::RealRenameExclusive(const char* from, const char* to) {
+  return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+absl::Status SyncFd(int fd, std::string_view what, FaultSite site) {
+  if (sys::Fsync(fd, site) != 0) {
     const int error = errno;
     return ErrnoError(error, what);
   }
@@ -32,17 +37,16 @@ absl::StatusOr<Fd> OpenUnnamedFile(const std::filesystem::path& dir) {
 }
 
 absl::Status RenameNoReplace(const std::filesystem::path& from,
-                             const std::filesystem::path& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
-                  RENAME_NOREPLACE) == 0) {
+                             const std::filesystem::path& to, FaultSite site) {
+  if (sys::RenameExclusive(from.c_str(), to.c_str(), site) == 0) {
     return absl::OkStatus();
   }
   int error = errno;
   // rename(2): EINVAL when the file system does not know the flag. A hard link
   // does not replace either; it works for files, which is what is published.
   if (error == EINVAL || error == ENOSYS) {
-    if (::link(from.c_str(), to.c_str()) == 0) {
-      if (::unlink(from.c_str()) == 0) {
+    if (sys::Link(from.c_str(), to.c_str(), site) == 0) {
+      if (sys::Unlink(from.c_str(), site) == 0) {
         return absl::OkStatus();
       }
     }

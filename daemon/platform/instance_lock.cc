@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "fmt/format.h"
 #include "platform/errors.h"
+#include "platform/fault_calls.h"
 #include "platform/file.h"
 
 namespace bottled {
@@ -29,8 +30,8 @@ std::string ReadHolder(int fd) {
 absl::StatusOr<InstanceLock> InstanceLock::Acquire(
     const std::filesystem::path& lock_file, std::string_view version) {
   const std::string what = "lock " + lock_file.native();
-  Fd fd(::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-               0600));
+  Fd fd(sys::Open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+                  0600));
   if (!fd.valid()) {
     const int error = errno;
     return ErrnoError(error, what);
@@ -51,7 +52,7 @@ absl::StatusOr<InstanceLock> InstanceLock::Acquire(
   // On a full disk the daemon must start all the same: only it can collect.
   if (PwriteAll(fd.get(), text, 0).ok()) {
     [[maybe_unused]] const int cut =
-        ::ftruncate(fd.get(), static_cast<off_t>(text.size()));
+        sys::Ftruncate(fd.get(), static_cast<off_t>(text.size()));
   }
   return InstanceLock(std::move(fd));
 }

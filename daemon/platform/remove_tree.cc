@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "platform/fault_calls.h"
 #include "platform/file.h"
 
 namespace bottled {
@@ -28,7 +29,7 @@ class TreeRemover {
   // Removes `name` within `parent`, whatever it is.
   absl::Status Remove(int parent, const char* name, int depth) {
     // Directories answer EISDIR on Linux, EPERM by POSIX and on macOS.
-    if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
+    if (sys::UnlinkAt(parent, name, 0) == 0 || errno == ENOENT) {
       return absl::OkStatus();
     }
     const int unlink_error = errno;
@@ -47,12 +48,12 @@ class TreeRemover {
     }
     if (depth >= kMaxDepth) {
       const std::string moved = ".deep-" + RandomHex(12);
-      return ::renameat(parent, name, top_, moved.c_str()) == 0
+      return sys::RenameAt(parent, name, top_, moved.c_str()) == 0
                  ? absl::OkStatus()
                  : Failed(errno, name);
     }
     RETURN_IF_ERROR(Empty(parent, name, info.st_mode, depth));
-    return ::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT
+    return sys::UnlinkAt(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT
                ? absl::OkStatus()
                : Failed(errno, name);
   }
@@ -72,7 +73,7 @@ class TreeRemover {
       return Failed(error, name);
     }
     if ((mode & 0700) != 0700) {
-      ::fchmod(fd.get(), 0700);
+      sys::Fchmod(fd.get(), 0700);
     }
     const std::unique_ptr<DIR, CloseDir> stream(::fdopendir(fd.get()));
     if (stream == nullptr) {

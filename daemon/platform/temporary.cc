@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "platform/fault_calls.h"
 
 namespace bottled {
 
@@ -17,8 +18,8 @@ absl::StatusOr<Temporary> CreateTemporary(const std::filesystem::path& dir) {
   Temporary temporary;
   temporary.path = dir / (".tmp-" + RandomHex(12));
   temporary.fd =
-      Fd(::open(temporary.path.c_str(),
-                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      Fd(sys::Open(temporary.path.c_str(),
+                   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!temporary.fd.valid()) {
     const int error = errno;
     return ErrnoError(error, "create " + temporary.path.native());
@@ -28,7 +29,7 @@ absl::StatusOr<Temporary> CreateTemporary(const std::filesystem::path& dir) {
 
 absl::StatusOr<Fd> OpenUnlinkedTemporary(const std::filesystem::path& dir) {
   ASSIGN_OR_RETURN(Temporary temporary, CreateTemporary(dir));
-  if (::unlink(temporary.path.c_str()) != 0) {
+  if (sys::Unlink(temporary.path.c_str()) != 0) {
     const int error = errno;
     return ErrnoError(error, "unlink " + temporary.path.native());
   }

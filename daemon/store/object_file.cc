@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
+#include "platform/fault_calls.h"
 #include "platform/file.h"
 #include "platform/stat_times.h"
 #include "store/errors.h"
@@ -31,7 +32,7 @@ constexpr size_t kReadBytes = size_t{1} << 20;
 
 absl::StatusOr<Fd> OpenAt(int dir, const char* name, int flags,
                           const fs::path& shown) {
-  Fd fd(::openat(dir, name, flags | O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  Fd fd(sys::OpenAt(dir, name, flags | O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (fd.valid()) {
     return fd;
   }
@@ -60,7 +61,7 @@ absl::StatusOr<Fd> OpenObjectFile(const Places& places, const Digest& digest) {
 
 absl::Status CheckShape(int fd, const fs::path& path, int64_t size,
                         struct stat& info) {
-  if (::fstat(fd, &info) != 0) {
+  if (sys::Fstat(fd, &info) != 0) {
     const int error = errno;
     return ErrnoError(error, "stat " + path.native());
   }
@@ -127,11 +128,12 @@ absl::Status CheckContent(int fd, const fs::path& path,
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> MoveAside(const fs::path& from, const fs::path& dir) {
+absl::StatusOr<bool> MoveAside(const fs::path& from, const fs::path& dir,
+                               FaultSite site) {
   // Names that others chose may be as long as a name can be.
   const std::string name = from.filename().native().substr(0, 200);
   const fs::path to = dir / fmt::format("{}.{}", name, RandomHex(4));
-  if (::rename(from.c_str(), to.c_str()) == 0) {
+  if (sys::Rename(from.c_str(), to.c_str(), site) == 0) {
     return true;
   }
   const int error = errno;

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "image/digest.h"
+#include "platform/fault_site.h"
 #include "platform/fd.h"
 #include "platform/places.h"
 #include "store/records.h"
@@ -49,7 +50,8 @@ absl::Status CheckContent(int fd, const std::filesystem::path& path,
 // Moves a file, link or directory into `dir` under its name and a random
 // suffix. False when there is none. Syncs nothing.
 absl::StatusOr<bool> MoveAside(const std::filesystem::path& from,
-                               const std::filesystem::path& dir);
+                               const std::filesystem::path& dir,
+                               FaultSite site = FaultSite::current());
 
 // Copies device, inode and mtime.
 void NoteIdentity(const struct stat& info, ArtifactRecord& record);

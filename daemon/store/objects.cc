@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "platform/fault_points.h"
 #include "platform/file.h"
 #include "store/errors.h"
 #include "store/object_file.h"
@@ -46,7 +47,9 @@ absl::StatusOr<fs::path> Objects::MakeStage(const std::string& job_id) {
   }
   fs::path dir = places_.job_stage(job_id);
   RETURN_IF_ERROR(RemoveTree(dir));
+  CRASH_POINT("stage.emptied");
   RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  CRASH_POINT("stage.made");
   return dir;
 }
 
@@ -113,6 +116,7 @@ absl::Status Objects::Remove(const ArtifactRecord& record) {
   const DigestLocks::Hold hold(locks_, record.digest);
   RETURN_IF_ERROR(
       index_.DeleteArtifact(record.digest, "REMOVED", clock_.NowMs()));
+  CRASH_POINT("remove.row_gone");
   return RemoveFiles(record);
 }
 
@@ -124,6 +128,7 @@ absl::StatusOr<std::vector<std::string>> Objects::RemoveUnlessHeld(
       index_.DeleteArtifactUnlessHeld(record.digest, why, clock_.NowMs(),
                                       unchanged_only ? &record : nullptr));
   if (holders.empty()) {
+    CRASH_POINT("remove.row_gone");
     RETURN_IF_ERROR(RemoveFiles(record));
   }
   return holders;
@@ -133,10 +138,14 @@ absl::Status Objects::RemoveFiles(const ArtifactRecord& record) {
   const std::string& hex = record.digest.hex();
   const fs::path dir = places_.object_dir(hex);
   RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  CRASH_POINT("remove.begin");
   // The record last: an object without one could not be adopted again.
   RETURN_IF_ERROR(trash_.Take(places_.object(hex)).status());
+  CRASH_POINT("remove.object_moved");
   RETURN_IF_ERROR(trash_.Take(places_.object_record(hex)).status());
+  CRASH_POINT("remove.moved");
   RETURN_IF_ERROR(SyncDir(dir));
+  CRASH_POINT("remove.synced");
   return trash_.Empty();
 }
 
@@ -144,6 +153,7 @@ absl::Status Objects::Quarantine(const ArtifactRecord& record,
                                  std::string_view why) {
   const DigestLocks::Hold hold(locks_, record.digest);
   const absl::Status moved = QuarantineFiles(record.digest, why);
+  CRASH_POINT("quarantine.files_moved");
   RETURN_IF_ERROR(
       index_.DeleteArtifact(record.digest, "QUARANTINED", clock_.NowMs()));
   return moved;
@@ -159,6 +169,7 @@ absl::Status Objects::QuarantineFiles(const Digest& digest,
   for (const fs::path& path :
        {places_.object(digest.hex()), places_.object_record(digest.hex())}) {
     RETURN_IF_ERROR(MoveAside(path, places_.quarantine()).status());
+    CRASH_POINT("quarantine.file_moved");
   }
   RETURN_IF_ERROR(SyncDir(dir));
   return SyncDir(places_.quarantine());

@@ -120,6 +120,9 @@ class Objects {
   // Steps 3 to 5.
   absl::StatusOr<ArtifactRecord> MoveIn(const std::string& job_id,
                                         ArtifactRecord record);
+  // Step 4, and the record's identity.
+  absl::Status SyncMoved(const std::string& job_id,
+                         ArtifactRecord& record) const;
   // True when obj/ holds these very bytes; other ones go to quarantine.
   absl::StatusOr<bool> HasGoodObject(const ArtifactRecord& record) const;
   absl::Status RenameIn(const std::string& job_id,

@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "platform/fault_calls.h"
+#include "platform/fault_points.h"
 #include "platform/file.h"
 #include "store/errors.h"
 #include "store/object_file.h"
@@ -21,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status UnlinkIfThere(const fs::path& path) {
-  if (::unlink(path.c_str()) == 0 || errno == ENOENT) {
+  if (sys::Unlink(path.c_str()) == 0 || errno == ENOENT) {
     return absl::OkStatus();
   }
   const int error = errno;
@@ -67,8 +69,10 @@ absl::StatusOr<ArtifactRecord> Objects::Publish(const std::string& job_id,
   record.created_ms = clock_.NowMs();
   record.last_used_ms = record.created_ms;
   RETURN_IF_ERROR(PrepareStage(job_id, file, record));
+  CRASH_POINT("publish.synced");
   Step("synced");
   RETURN_IF_ERROR(index_.MarkPublishing(job_id, record));
+  CRASH_POINT("publish.publishing");
   Step("publishing");
   const DigestLocks::Hold hold(locks_, record.digest);
   return MoveIn(job_id, std::move(record));
@@ -106,17 +110,20 @@ absl::Status Objects::PrepareStage(const std::string& job_id,
     return BadStagedFileError(file, std::string(fd.status().message()));
   }
   RETURN_IF_ERROR(CheckStaged(fd->get(), file, record));
+  CRASH_POINT("publish.checked");
   const fs::path staged = Staged(job_id, record);
-  if (file != staged && ::rename(file.c_str(), staged.c_str()) != 0) {
+  if (file != staged && sys::Rename(file.c_str(), staged.c_str()) != 0) {
     const int error = errno;
     return ErrnoError(error, "rename " + file.native());
   }
+  CRASH_POINT("publish.named");
   // Mode and name before the fsync, so that it carries them to the disk.
-  if (::fchmod(fd->get(), 0400) != 0) {
+  if (sys::Fchmod(fd->get(), 0400) != 0) {
     const int error = errno;
     return ErrnoError(error, "chmod " + staged.native());
   }
   RETURN_IF_ERROR(SyncFd(fd->get(), staged.native()));
+  CRASH_POINT("publish.file_synced");
   return WriteStagedRecord(job_id, record);
 }
 
@@ -132,7 +139,9 @@ absl::StatusOr<ArtifactRecord> Objects::MoveIn(const std::string& job_id,
   const std::string& hex = record.digest.hex();
   const fs::path dir = places_.object_dir(hex);
   RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
+  CRASH_POINT("publish.directory_made");
   RETURN_IF_ERROR(SyncDir(places_.objects()));
+  CRASH_POINT("publish.directory_synced");
   ASSIGN_OR_RETURN(const bool was_there, HasGoodObject(record));
   if (!was_there) {
     RETURN_IF_ERROR(RenameIn(job_id, record));
@@ -144,32 +153,43 @@ absl::StatusOr<ArtifactRecord> Objects::MoveIn(const std::string& job_id,
     RETURN_IF_ERROR(RenameNoReplace(StagedRecord(job_id, record),
                                     places_.object_record(hex)));
   }
+  CRASH_POINT("publish.renamed");
   Step("renamed");
-  RETURN_IF_ERROR(SyncDir(dir));
-  if (PathExists(places_.job_stage(job_id))) {
-    RETURN_IF_ERROR(SyncDir(places_.job_stage(job_id)));
+  absl::Status status = SyncMoved(job_id, record);
+  // Only when the row is certainly not there: otherwise a restart decides.
+  bool no_row = !status.ok();
+  if (status.ok()) {
+    status = index_.InsertArtifact(record, job_id, clock_.NowMs());
+    no_row = HasReason(status, "NO_SPACE") || HasReason(status, kIndexDegraded);
   }
-  Step("dirs_synced");
-  ASSIGN_OR_RETURN(const Fd fd, OpenObjectFile(places_, record.digest));
-  struct stat info = {};
-  RETURN_IF_ERROR(CheckShape(fd.get(), Path(record), record.size_bytes, info));
-  NoteIdentity(info, record);
-  const absl::Status inserted =
-      index_.InsertArtifact(record, job_id, clock_.NowMs());
-  if (!inserted.ok()) {
-    // Only when the row is certainly not there: otherwise a restart decides.
-    const bool rolled_back =
-        HasReason(inserted, "NO_SPACE") || HasReason(inserted, kIndexDegraded);
-    if (rolled_back && !was_there) {
+  if (!status.ok()) {
+    if (no_row && !was_there) {
       const absl::Status removed = RemoveFiles(record);
       if (!removed.ok()) {
         Log("store")->warn("{}", std::string(removed.message()));
       }
     }
-    return inserted;
+    return status;
   }
+  CRASH_POINT("publish.committed");
   Step("committed");
   return record;
+}
+
+absl::Status Objects::SyncMoved(const std::string& job_id,
+                                ArtifactRecord& record) const {
+  RETURN_IF_ERROR(SyncDir(places_.object_dir(record.digest.hex())));
+  CRASH_POINT("publish.object_dir_synced");
+  if (PathExists(places_.job_stage(job_id))) {
+    RETURN_IF_ERROR(SyncDir(places_.job_stage(job_id)));
+  }
+  CRASH_POINT("publish.dirs_synced");
+  Step("dirs_synced");
+  ASSIGN_OR_RETURN(const Fd fd, OpenObjectFile(places_, record.digest));
+  struct stat info = {};
+  RETURN_IF_ERROR(CheckShape(fd.get(), Path(record), record.size_bytes, info));
+  NoteIdentity(info, record);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Objects::HasGoodObject(
@@ -203,6 +223,7 @@ absl::Status Objects::RenameIn(const std::string& job_id,
   RETURN_IF_ERROR(UnlinkIfThere(places_.object_record(hex)));
   RETURN_IF_ERROR(RenameNoReplace(StagedRecord(job_id, record),
                                   places_.object_record(hex)));
+  CRASH_POINT("publish.record_renamed");
   absl::Status renamed = RenameNoReplace(staged, places_.object(hex));
   if (!renamed.ok()) {
     const absl::Status undone = UnlinkIfThere(places_.object_record(hex));

@@ -10,6 +10,8 @@
 #include "base/status_macros.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include "platform/fault_calls.h"
+#include "platform/fault_points.h"
 #include "platform/file.h"
 #include "store/errors.h"
 #include "store/recovery_files.h"
@@ -39,10 +41,11 @@ absl::Status MoveDatabaseAside(const fs::path& path, int64_t now_ms) {
   for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
     const std::string from = path.native() + suffix;
     const std::string to = aside + suffix;
-    if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
+    if (sys::Rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
       const int error = errno;
       return ErrnoError(error, "move " + from + " away");
     }
+    CRASH_POINT("rebuild.file_moved");
   }
   return SyncDir(path.parent_path());
 }
@@ -55,6 +58,7 @@ absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
     const absl::Status status =
         objects.ResumePublish(open.job.id, *open.publishing).status();
     if (status.ok()) {
+      CRASH_POINT("recovery.publication_finished");
       ++report.finished_publications;
       return absl::OkStatus();
     }
@@ -62,6 +66,7 @@ absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
                        std::string(status.message()));
     report.quarantined += was_there && !PathExists(file) ? 1 : 0;
   }
+  CRASH_POINT("recovery.job_given_up");
   ++report.interrupted_jobs;
   return TolerateFullDisk(index.FinishJob(open.job.id,
                                           JobRowState::kInterrupted, Digest(),
@@ -80,6 +85,7 @@ absl::StatusOr<int> DropStages(const Places& places, Objects& objects) {
       status = RemoveTree(places.stage() / name);
     }
     if (status.ok()) {
+      CRASH_POINT("recovery.rest_removed");
       ++removed;
     } else {
       Log("store")->warn("{}", std::string(status.message()));
@@ -103,6 +109,7 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
                       std::string(index.status().message()),
                       places.objects().native());
   RETURN_IF_ERROR(MoveDatabaseAside(places.database(), clock.NowMs()));
+  CRASH_POINT("rebuild.index_moved");
   report.index_rebuilt = true;
   return Index::Open(places.database(), lock);
 }
@@ -113,14 +120,18 @@ absl::Status Recover(const Places& places, Index& index, Objects& objects,
   for (const Index::OpenJob& job : jobs) {
     RETURN_IF_ERROR(RecoverJob(index, objects, clock, job, report));
   }
+  CRASH_POINT("recovery.jobs_settled");
   RETURN_IF_ERROR(CheckRows(places, index, objects, clock, report));
+  CRASH_POINT("recovery.rows_checked");
   ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
   RETURN_IF_ERROR(AdoptOrphans(places, index, objects, clock, rebuild, report));
+  CRASH_POINT("recovery.orphans_settled");
   ASSIGN_OR_RETURN(const int stages, DropStages(places, objects));
   report.stages_removed += stages;
   if (const absl::Status status = objects.trash().Empty(); !status.ok()) {
     Log("store")->warn("{}", std::string(status.message()));
   }
+  CRASH_POINT("recovery.swept");
   return rebuild ? TolerateFullDisk(index.SetRebuilt()) : absl::OkStatus();
 }
 

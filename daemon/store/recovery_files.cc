@@ -16,6 +16,8 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
+#include "platform/fault_calls.h"
+#include "platform/fault_points.h"
 #include "platform/file.h"
 #include "store/errors.h"
 #include "store/object_file.h"
@@ -67,6 +69,7 @@ absl::Status CheckRow(const Places& places, Index& index, Objects& objects,
   const fs::path path = objects.Path(record);
   const absl::StatusOr<Fd> fd = OpenObjectFile(places, record.digest);
   if (fd.status().code() == absl::StatusCode::kNotFound) {
+    CRASH_POINT("recovery.row_alone");
     ++report.missing;
     Log("store")->warn("{} is gone", path.native());
     return TolerateFullDisk(
@@ -213,6 +216,7 @@ absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record) {
                    index.FindByKey(record.content_key));
   RETURN_IF_ERROR(index.InsertArtifact(record, "", clock.NowMs()));
   if (current.has_value() && current->created_ms > record.created_ms) {
+    CRASH_POINT("recovery.adopted_older");
     return index.InsertArtifact(*current, "", current->last_used_ms);
   }
   return absl::OkStatus();
@@ -237,10 +241,12 @@ absl::Status SettleOrphan(const Places& places, Index& index, Objects& objects,
                           RecoveryReport& report) {
   const absl::StatusOr<ArtifactRecord> record = ReadOrphan(places, orphan);
   if (record.ok()) {
+    CRASH_POINT("recovery.orphan_good");
     ++report.adopted;
     return TolerateFullDisk(Adopt(index, clock, *record));
   }
   if (HasReason(record.status(), kArtifactDamaged)) {
+    CRASH_POINT("recovery.orphan_bad");
     return QuarantineOrphan(places, objects, orphan, record.status(), report);
   }
   LogStatus(record.status());
@@ -273,7 +279,8 @@ absl::Status AdoptOrphans(const Places& places, Index& index, Objects& objects,
                           RecoveryReport& report) {
   ASSIGN_OR_RETURN(const Scan scan, ScanObjects(places, index, report));
   for (const fs::path& record : scan.records_alone) {
-    if (::unlink(record.c_str()) != 0) {
+    CRASH_POINT("recovery.record_alone");
+    if (sys::Unlink(record.c_str()) != 0) {
       const int error = errno;
       LogStatus(ErrnoError(error, "unlink " + record.native()));
     }

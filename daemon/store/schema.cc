@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "fmt/format.h"
+#include "platform/fault_points.h"
 #include "store/errors.h"
 
 namespace bottled {
@@ -282,7 +283,9 @@ absl::StatusOr<std::set<std::string>> Applied(Database& db) {
 
 absl::Status Apply(Database& db, const Migration& migration, size_t version) {
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
+  CRASH_POINT("migrate.begun");
   RETURN_IF_ERROR(db.Execute(migration.sql));
+  CRASH_POINT("migrate.executed");
   {
     ASSIGN_OR_RETURN(
         Statement note,
@@ -295,7 +298,10 @@ absl::Status Apply(Database& db, const Migration& migration, size_t version) {
                         .Run());
   }
   RETURN_IF_ERROR(db.Execute(fmt::format("PRAGMA user_version={}", version)));
-  return transaction.Commit();
+  CRASH_POINT("migrate.noted");
+  RETURN_IF_ERROR(transaction.Commit());
+  CRASH_POINT("migrate.committed");
+  return absl::OkStatus();
 }
 
 }  // namespace

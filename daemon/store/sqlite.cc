@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "fmt/format.h"
+#include "platform/fault_calls.h"
 #include "store/errors.h"
+#include "store/fault_vfs.h"
 
 namespace bottled {
 namespace {
@@ -110,14 +112,14 @@ absl::StatusOr<Database> Database::Open(const fs::path& path) {
       real.c_str(), &handle,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
           SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW,
-      nullptr);
+      FaultVfs());
   Database db(handle);  // also after an error there is something to close
   if (code != SQLITE_OK) {
     return SqliteError(handle, code, "open " + path.native());
   }
   // The -wal file gets the mode that the database has when it is made. By
   // name, as a descriptor of our own would drop SQLite's locks when closed.
-  if (::chmod(real.c_str(), 0600) != 0) {
+  if (sys::Chmod(real.c_str(), 0600) != 0) {
     const int error = errno;
     return ErrnoError(error, "chmod " + real.native());
   }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "platform/fault_points.h"
 #include "platform/file.h"
 #include "platform/thread_priority.h"
 #include "store/object_file.h"
@@ -104,6 +105,7 @@ absl::Status Trash::RemoveAll(bool background) {
     // In one piece: whoever still has it open must find it whole, so it cannot
     // be cut down first.
     const absl::Status status = RemoveTree(dir_ / name);
+    CRASH_POINT("trash.removed");
     if (!status.ok()) {
       resisting.insert(name);
       first.Update(status);
