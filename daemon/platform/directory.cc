@@ -40,8 +40,12 @@ absl::Status MakeDirs(const std::filesystem::path& dir, mode_t mode,
   int error = errno;
   if (error == ENOENT && dir.has_relative_path() && dir.has_parent_path()) {
     bool parent_created = false;
-    RETURN_IF_ERROR(
-        MakeDirs(WithoutTail(dir.parent_path()), mode, &parent_created));
+    const std::filesystem::path parent = WithoutTail(dir.parent_path());
+    RETURN_IF_ERROR(MakeDirs(parent, mode, &parent_created));
+    if (parent_created) {
+      const std::filesystem::path above = parent.parent_path();
+      RETURN_IF_ERROR(SyncDir(above.empty() ? "." : above));
+    }
     if (sys::Mkdir(dir.c_str(), mode) == 0) {
       *created = true;
       return absl::OkStatus();

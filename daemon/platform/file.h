@@ -57,7 +57,8 @@ bool PathExists(const std::filesystem::path& path);
 // Creates `dir` and missing parents with `mode`, then checks that it is a real
 // directory, not a symbolic link, owned by this user and writable by nobody
 // else (reason UNSAFE_DIRECTORY, with the command that mends it). A directory
-// that passes, but lets others read more than `mode` does, gets `mode`.
+// that passes, but lets others read more than `mode` does, gets `mode`. The
+// names of parents that were made last; that of `dir` is the caller's to sync.
 absl::Status EnsurePrivateDir(const std::filesystem::path& dir, mode_t mode);
 
 // Removes a tree without following symbolic links (openat, unlinkat) or

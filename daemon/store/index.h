@@ -89,6 +89,9 @@ class Index {
   // job that was cancelled meanwhile stays cancelled; the artifact is kept.
   absl::Status InsertArtifact(const ArtifactRecord& record,
                               const std::string& job_id, int64_t now_ms);
+  // Inserts an artifact that was found; its key stays with an artifact that is
+  // newer.
+  absl::Status AdoptArtifact(const ArtifactRecord& record, int64_t now_ms);
   // Sets device, inode and mtime of a file that was checked in full.
   absl::Status UpdateFile(const ArtifactRecord& record);
   // Deletes the row, if there is one. `why` ("REMOVED", "QUARANTINED",

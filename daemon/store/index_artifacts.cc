@@ -110,6 +110,18 @@ absl::Status PutReference(Connection& c, const Digest& digest,
       .Run();
 }
 
+// With its references: the newest comes last and so gets the greatest time.
+absl::Status PutWithReferences(Connection& c, const ArtifactRecord& record,
+                               int64_t now_ms) {
+  RETURN_IF_ERROR(PutArtifact(c, record));
+  for (auto it = record.references.rbegin(); it != record.references.rend();
+       ++it) {
+    const int64_t age = record.references.rend() - it - 1;
+    RETURN_IF_ERROR(PutReference(c, record.digest, *it, now_ms - age));
+  }
+  return absl::OkStatus();
+}
+
 struct TouchPlan {
   bool last_used = false;
   bool reference = false;
@@ -230,13 +242,7 @@ absl::Status Index::Touch(const Digest& digest, const std::string& reference,
 absl::Status Index::InsertArtifact(const ArtifactRecord& record,
                                    const std::string& job_id, int64_t now_ms) {
   return state_->Write([&](Connection& c) -> absl::Status {
-    RETURN_IF_ERROR(PutArtifact(c, record));
-    for (auto it = record.references.rbegin(); it != record.references.rend();
-         ++it) {
-      // The newest comes last and so gets the greatest time.
-      const int64_t age = record.references.rend() - it - 1;
-      RETURN_IF_ERROR(PutReference(c, record.digest, *it, now_ms - age));
-    }
+    RETURN_IF_ERROR(PutWithReferences(c, record, now_ms));
     if (job_id.empty()) {
       return absl::OkStatus();
     }
@@ -245,6 +251,23 @@ absl::Status Index::InsertArtifact(const ArtifactRecord& record,
         .Bind(record.content_key.hex())
         .Bind(now_ms)
         .Bind(job_id)
+        .Run();
+  });
+}
+
+absl::Status Index::AdoptArtifact(const ArtifactRecord& record,
+                                  int64_t now_ms) {
+  return state_->Write([&](Connection& c) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const std::optional<ArtifactRecord> current,
+        FindOne(c, c.statements.artifact_by_key, record.content_key));
+    RETURN_IF_ERROR(PutWithReferences(c, record, now_ms));
+    if (!current.has_value() || current->created_ms <= record.created_ms) {
+      return absl::OkStatus();
+    }
+    return Statement::Use(c.statements.key_point)
+        .Bind(current->digest.hex())
+        .Bind(record.content_key.hex())
         .Run();
   });
 }

@@ -143,6 +143,17 @@ absl::StatusOr<bool> MoveAside(const fs::path& from, const fs::path& dir,
   return ErrnoError(error, "move " + from.native() + " to " + dir.native());
 }
 
+absl::Status SyncObject(const Places& places, const Digest& digest) {
+  ASSIGN_OR_RETURN(const Fd file, OpenObjectFile(places, digest));
+  RETURN_IF_ERROR(SyncFd(file.get(), places.object(digest.hex()).native()));
+  const fs::path record = places.object_record(digest.hex());
+  if (PathExists(record)) {
+    ASSIGN_OR_RETURN(const Fd fd, OpenNoFollow(record));
+    RETURN_IF_ERROR(SyncFd(fd.get(), record.native()));
+  }
+  return SyncDir(places.object_dir(digest.hex()));
+}
+
 void NoteIdentity(const struct stat& info, ArtifactRecord& record) {
   record.device = static_cast<uint64_t>(info.st_dev);
   record.inode = static_cast<uint64_t>(info.st_ino);

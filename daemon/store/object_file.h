@@ -53,6 +53,10 @@ absl::StatusOr<bool> MoveAside(const std::filesystem::path& from,
                                const std::filesystem::path& dir,
                                FaultSite site = FaultSite::current());
 
+// Makes the object's file, its record, if any, and their names in obj/<aa>
+// last; obj/ itself is not synced.
+absl::Status SyncObject(const Places& places, const Digest& digest);
+
 // Copies device, inode and mtime.
 void NoteIdentity(const struct stat& info, ArtifactRecord& record);
 

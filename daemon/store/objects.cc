@@ -38,6 +38,9 @@ absl::StatusOr<std::unique_ptr<Objects>> Objects::Open(const Places& places,
         places.trash()}) {
     RETURN_IF_ERROR(EnsurePrivateDir(dir, 0700));
   }
+  // What lies in them lasts no longer than their own names.
+  RETURN_IF_ERROR(SyncDir(places.cache_dir));
+  RETURN_IF_ERROR(SyncDir(places.cache_dir.parent_path()));
   return std::unique_ptr<Objects>(new Objects(places, index, clock));
 }
 
@@ -144,7 +147,9 @@ absl::Status Objects::RemoveFiles(const ArtifactRecord& record) {
   CRASH_POINT("remove.object_moved");
   RETURN_IF_ERROR(trash_.Take(places_.object_record(hex)).status());
   CRASH_POINT("remove.moved");
+  // Both ends, or it may be back after a power cut, and be adopted.
   RETURN_IF_ERROR(SyncDir(dir));
+  RETURN_IF_ERROR(SyncDir(places_.trash()));
   CRASH_POINT("remove.synced");
   return trash_.Empty();
 }

@@ -125,6 +125,8 @@ class Objects {
                          ArtifactRecord& record) const;
   // True when obj/ holds these very bytes; other ones go to quarantine.
   absl::StatusOr<bool> HasGoodObject(const ArtifactRecord& record) const;
+  // True when obj/ holds a record of the digest.
+  bool HasGoodRecord(const Digest& digest) const;
   absl::Status RenameIn(const std::string& job_id,
                         const ArtifactRecord& record) const;
   absl::Status RemoveFiles(const ArtifactRecord& record);

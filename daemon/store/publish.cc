@@ -145,7 +145,8 @@ absl::StatusOr<ArtifactRecord> Objects::MoveIn(const std::string& job_id,
   ASSIGN_OR_RETURN(const bool was_there, HasGoodObject(record));
   if (!was_there) {
     RETURN_IF_ERROR(RenameIn(job_id, record));
-  } else if (!PathExists(places_.object_record(hex))) {
+  } else if (!HasGoodRecord(record.digest)) {
+    RETURN_IF_ERROR(UnlinkIfThere(places_.object_record(hex)));
     if (!PathExists(StagedRecord(job_id, record))) {
       RETURN_IF_ERROR(EnsurePrivateDir(places_.job_stage(job_id), 0700));
       RETURN_IF_ERROR(WriteStagedRecord(job_id, record));
@@ -209,7 +210,19 @@ absl::StatusOr<bool> Objects::HasGoodObject(
     return false;
   }
   RETURN_IF_ERROR(status);
+  // Perhaps not by us, or by a process that did not come to syncing it.
+  RETURN_IF_ERROR(SyncObject(places_, record.digest));
   return true;
+}
+
+bool Objects::HasGoodRecord(const Digest& digest) const {
+  const absl::StatusOr<std::string> text =
+      ReadSmallFile(places_.object_record(digest.hex()), kMaxObjectRecordBytes);
+  if (!text.ok()) {
+    return false;
+  }
+  const absl::StatusOr<ArtifactRecord> there = DecodeObjectRecord(*text);
+  return there.ok() && there->digest == digest;
 }
 
 absl::Status Objects::RenameIn(const std::string& job_id,

@@ -100,6 +100,8 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
                                                  const InstanceLock& lock,
                                                  const Clock& clock,
                                                  RecoveryReport& report) {
+  // The database lasts no longer than the name of its directory.
+  RETURN_IF_ERROR(SyncDir(places.state_dir.parent_path()));
   absl::StatusOr<std::unique_ptr<Index>> index =
       Index::Open(places.database(), lock);
   if (!HasReason(index.status(), kIndexCorrupt)) {

@@ -10,6 +10,7 @@
 //   job publishing, staged file only         verified; resumed at the rename
 //   job publishing, neither                  interrupted
 //   row without file                         row goes, reason MISSING
+//   row without record beside its file       written anew
 //   row whose file has another size          quarantine
 //   row whose file has another device only   noted: numbers change over a boot
 //   row whose file has another inode, mtime  verified in full; good → noted (a

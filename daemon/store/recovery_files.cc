@@ -63,6 +63,27 @@ absl::Status Quarantine(Objects& objects, const ArtifactRecord& record,
   return absl::OkStatus();
 }
 
+// A new index is built from these.
+void RestoreRecord(const Places& places, const ArtifactRecord& record) {
+  const std::string& hex = record.digest.hex();
+  const fs::path path = places.object_record(hex);
+  if (PathExists(path)) {
+    return;
+  }
+  // What is left in stage/ is removed.
+  const fs::path staged = places.stage() / path.filename();
+  absl::Status status =
+      WriteFileAtomic(staged, EncodeObjectRecord(record), 0400);
+  if (status.ok()) {
+    status = RenameNoReplace(staged, path);
+  }
+  if (status.ok()) {
+    status = SyncDir(places.object_dir(hex));
+  }
+  CRASH_POINT("recovery.record_restored");
+  LogStatus(status);
+}
+
 absl::Status CheckRow(const Places& places, Index& index, Objects& objects,
                       const Clock& clock, ArtifactRecord record,
                       RecoveryReport& report) {
@@ -93,6 +114,10 @@ absl::Status CheckRow(const Places& places, Index& index, Objects& objects,
       record = std::move(now);
     } else if (changed) {
       status = CheckContent(fd->get(), path, record);
+      if (status.ok()) {
+        // A file that a backup program wrote may be in memory only.
+        status = SyncObject(places, record.digest);
+      }
     }
   }
   if (HasReason(status, kArtifactDamaged)) {
@@ -103,6 +128,7 @@ absl::Status CheckRow(const Places& places, Index& index, Objects& objects,
     LogStatus(status);
     return absl::OkStatus();
   }
+  RestoreRecord(places, record);
   return changed ? TolerateFullDisk(index.UpdateFile(record))
                  : absl::OkStatus();
 }
@@ -208,18 +234,16 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
   return record;
 }
 
-absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record) {
+absl::Status Adopt(const Places& places, Index& index, const Clock& clock,
+                   ArtifactRecord record) {
+  // It was copied in, or renamed by a process that was killed at once: perhaps
+  // no disk has it yet, and a row says that one has.
+  RETURN_IF_ERROR(SyncObject(places, record.digest));
+  RETURN_IF_ERROR(SyncDir(places.objects()));
+  CRASH_POINT("recovery.orphan_synced");
   // Nobody knows when it was last used: idle is what is not used from now on.
   record.last_used_ms = clock.NowMs();
-  // The key stays with the newer artifact.
-  ASSIGN_OR_RETURN(const std::optional<ArtifactRecord> current,
-                   index.FindByKey(record.content_key));
-  RETURN_IF_ERROR(index.InsertArtifact(record, "", clock.NowMs()));
-  if (current.has_value() && current->created_ms > record.created_ms) {
-    CRASH_POINT("recovery.adopted_older");
-    return index.InsertArtifact(*current, "", current->last_used_ms);
-  }
-  return absl::OkStatus();
+  return index.AdoptArtifact(record, clock.NowMs());
 }
 
 absl::Status QuarantineOrphan(const Places& places, Objects& objects,
@@ -243,7 +267,7 @@ absl::Status SettleOrphan(const Places& places, Index& index, Objects& objects,
   if (record.ok()) {
     CRASH_POINT("recovery.orphan_good");
     ++report.adopted;
-    return TolerateFullDisk(Adopt(index, clock, *record));
+    return TolerateFullDisk(Adopt(places, index, clock, *record));
   }
   if (HasReason(record.status(), kArtifactDamaged)) {
     CRASH_POINT("recovery.orphan_bad");

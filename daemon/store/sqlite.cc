@@ -44,16 +44,30 @@ absl::Status Set(Database& db, const std::string& name,
   return absl::OkStatus();
 }
 
+// SQLite makes the file in one step and names us as its application in another:
+// what died in between has no tables, and is ours or nobody's.
+absl::StatusOr<bool> IsNew(Database& db, const std::string& id) {
+  if (id != "0") {
+    return false;
+  }
+  ASSIGN_OR_RETURN(
+      Statement count,
+      Statement::Prepare(db, "SELECT count(*) FROM sqlite_schema"));
+  Statement::Use use(count);
+  RETURN_IF_ERROR(use.Step().status());
+  return use.Int(0) == 0;
+}
+
 // A new file becomes ours before anything else is written to it; one that is
 // not ours is left as it is.
 absl::Status CheckApplication(Database& db, const fs::path& path) {
-  ASSIGN_OR_RETURN(const std::string pages, Ask(db, "PRAGMA page_count"));
-  if (pages == "0") {
+  ASSIGN_OR_RETURN(const std::string id, Ask(db, "PRAGMA application_id"));
+  ASSIGN_OR_RETURN(const bool is_new, IsNew(db, id));
+  if (is_new) {
     RETURN_IF_ERROR(db.Execute("PRAGMA auto_vacuum=INCREMENTAL"));
     return Set(db, "application_id", fmt::format("{}", kApplicationId),
                fmt::format("{}", kApplicationId));
   }
-  ASSIGN_OR_RETURN(const std::string id, Ask(db, "PRAGMA application_id"));
   return id == fmt::format("{}", kApplicationId) ? absl::OkStatus()
                                                  : IndexForeignError(path);
 }

@@ -14,6 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::KeyOf;
 using testing::RecordOf;
+using testing::SidecarLike;
 using ::testing::SizeIs;
 using testing::StoreEnv;
 
@@ -97,6 +98,21 @@ TEST_F(IndexArtifacts, AKeyMovesToItsNewArtifact) {
   // The older one may go without taking the key's artifact along.
   ASSERT_TRUE(index().DeleteArtifact(first.digest, "REMOVED", 1).ok());
   EXPECT_EQ(ByKey(KeyOf(1))->digest, second.digest);
+}
+
+TEST_F(IndexArtifacts, AnAdoptedOneLeavesItsKeyToANewerOne) {
+  ArtifactRecord newer = RecordOf(SidecarLike(1), KeyOf(1));
+  newer.created_ms = 2000;
+  ASSERT_TRUE(index().InsertArtifact(newer, "", 2000).ok());
+  ArtifactRecord found = RecordOf(SidecarLike(2), KeyOf(1));
+  found.created_ms = 1000;
+  ASSERT_TRUE(index().AdoptArtifact(found, 3000).ok());
+  EXPECT_EQ((*index().FindByKey(KeyOf(1)))->digest, newer.digest);
+  EXPECT_TRUE(index().FindByDigest(found.digest)->has_value());
+  found = RecordOf(SidecarLike(3), KeyOf(1));
+  found.created_ms = 2500;
+  ASSERT_TRUE(index().AdoptArtifact(found, 3000).ok());
+  EXPECT_EQ((*index().FindByKey(KeyOf(1)))->digest, found.digest);
 }
 
 TEST_F(IndexArtifacts, TwoKeysMayShareAnArtifact) {

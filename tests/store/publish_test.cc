@@ -204,6 +204,13 @@ TEST_F(PublishTest, ARecordThatWasLeftBehindIsReplaced) {
   EXPECT_EQ(Disagreement(env_), "");
 }
 
+TEST_F(PublishTest, ARecordThatIsNoneIsReplaced) {
+  const ArtifactRecord first = env_.MustPublish(1);
+  Overwrite(env_.places().object_record(first.digest.hex()), "{\"half");
+  env_.MustPublish(1);
+  EXPECT_EQ(Disagreement(env_), "");
+}
+
 TEST_F(PublishTest, ARecordThatWasLostIsWrittenAgain) {
   const ArtifactRecord first = env_.MustPublish(1);
   fs::remove(env_.places().object_record(first.digest.hex()));

@@ -298,6 +298,15 @@ TEST_F(RecoveryTest, WhatLiesBesideTheDirectoriesIsLeftAlone) {
   EXPECT_TRUE(Known(1));
 }
 
+TEST_F(RecoveryTest, AFileWithoutARecordGetsOneFromItsRow) {
+  const ArtifactRecord record = env_.MustPublish(1);
+  const std::string text = ReadAll(ObjectRecord(record));
+  fs::remove(ObjectRecord(record));
+  env_.Restart();
+  EXPECT_EQ(ReadAll(ObjectRecord(record)), text);
+  EXPECT_EQ(Disagreement(env_), "");
+}
+
 TEST_F(RecoveryTest, ARecordWithoutAFileGoes) {
   const ArtifactRecord record = env_.MustPublish(1);
   ForgetRow(record);

@@ -145,6 +145,17 @@ TEST(Database, RefusesADatabaseWithoutAnId) {
   EXPECT_TRUE(HasReason(Database::Open(dir / "db").status(), kIndexForeign));
 }
 
+// Killed between the two steps in which it is made.
+TEST(Database, AStartThatDiedAtItsFirstCallsIsTakenUp) {
+  const TempDir dir;
+  ASSERT_EQ(RawCode(dir / "db",
+                    "PRAGMA auto_vacuum=INCREMENTAL; CREATE TABLE t(a); "
+                    "DROP TABLE t"),
+            SQLITE_OK);
+  ASSERT_TRUE(Database::Open(dir / "db").ok());
+  EXPECT_TRUE(Database::Open(dir / "db").ok());
+}
+
 TEST(Database, TakesAnEmptyFileForANewOne) {
   const TempDir dir;
   WriteAllTo(dir / "db", "");

@@ -179,6 +179,10 @@ std::string Disagreement(StoreEnv& env) {
     const std::string& hex = row.digest.hex();
     expected.insert(hex.substr(0, 2) + "/" + hex + ".smolmachine");
     expected.insert(hex.substr(0, 2) + "/" + hex + ".json");
+    if (!PathExists(places.object(hex)) ||
+        !PathExists(places.object_record(hex))) {
+      return "no file or no record of " + hex;
+    }
     if (Sha256Of(ReadAll(places.object(hex))) != row.digest) {
       return "bad bytes in " + hex;
     }
