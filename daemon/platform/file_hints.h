@@ -18,6 +18,10 @@ void StartWriteback(int fd, int64_t offset, int64_t length);
 // around it are not touched. Linux: fallocate(2) with a punched hole.
 void DiscardRange(int fd, int64_t offset, int64_t length);
 
+// Forgets what the system keeps of a file in memory, so that the next reading
+// is one of the medium. Linux: posix_fadvise(2) with DONTNEED.
+void DropCached(int fd);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_PLATFORM_FILE_HINTS_H_

@@ -47,6 +47,9 @@ struct PlaceOverrides {
   std::string socket;
 };
 
+// The directory of copies, beside the database.
+inline constexpr char kBackupDir[] = "backup";
+
 struct Places {
   std::filesystem::path state_dir;
   std::filesystem::path cache_dir;
@@ -59,6 +62,7 @@ struct Places {
                                         const PlaceOverrides& overrides);
 
   std::filesystem::path database() const { return state_dir / "bottled.db"; }
+  std::filesystem::path backups() const { return state_dir / kBackupDir; }
   std::filesystem::path lock() const { return state_dir / "LOCK"; }
   std::filesystem::path start_lock() const { return state_dir / "START"; }
   std::filesystem::path log_dir() const { return state_dir / "logs"; }

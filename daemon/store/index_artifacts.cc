@@ -284,16 +284,25 @@ absl::Status Index::UpdateFile(const ArtifactRecord& record) {
 }
 
 absl::Status Index::DeleteArtifact(const Digest& digest, std::string_view why,
-                                   int64_t now_ms) {
-  return state_->Write(
-      [&](Connection& c) { return ForgetArtifact(c, digest, why, now_ms); });
+                                   int64_t now_ms, std::string_view rule) {
+  return state_->Write([&](Connection& c) {
+    return ForgetArtifact(c, digest, why, now_ms, rule);
+  });
 }
 
 absl::Status ForgetArtifact(Connection& c, const Digest& digest,
-                            std::string_view why, int64_t now_ms) {
+                            std::string_view why, int64_t now_ms,
+                            std::string_view rule) {
+  if (why == "QUARANTINED") {
+    RETURN_IF_ERROR(Statement::Use(c.statements.key_note_damage)
+                        .Bind(now_ms)
+                        .Bind(digest.hex())
+                        .Run());
+  }
   RETURN_IF_ERROR(Statement::Use(c.statements.key_forget)
                       .Bind(why)
                       .Bind(now_ms)
+                      .Bind(rule)
                       .Bind(digest.hex())
                       .Run());
   return Statement::Use(c.statements.artifact_delete).Bind(digest.hex()).Run();

@@ -7,6 +7,7 @@
 #include "store/errors.h"
 #include "store/index.h"
 #include "store/index_state.h"
+#include "store/miss_json.h"
 #include "store/object_record.h"
 
 namespace bottled {
@@ -51,6 +52,7 @@ JobRecord ReadJob(const Statement::Use& row) {
   job.artifact = DigestColumn(row, 7);
   job.failure_json = row.Text(8);
   job.boot_id = row.Text(9);
+  job.miss = DecodeMiss(row.Text(11));
   return job;
 }
 
@@ -123,6 +125,16 @@ absl::Status Index::SetJobKey(const std::string& id, const Digest& key) {
     RETURN_IF_ERROR(CheckKeyFree(c, id, key));
     Statement::Use use(c.statements.job_set_key);
     RETURN_IF_ERROR(BindDigest(use, key.hex()).Bind(id).Run());
+    return CheckChanged(c, id);
+  });
+}
+
+absl::Status Index::SetJobMiss(const std::string& id, const Miss& miss) {
+  return state_->Write([&](Connection& c) -> absl::Status {
+    RETURN_IF_ERROR(Statement::Use(c.statements.job_set_miss)
+                        .Bind(EncodeMiss(miss))
+                        .Bind(id)
+                        .Run());
     return CheckChanged(c, id);
   });
 }

@@ -232,7 +232,7 @@ absl::StatusOr<std::vector<ArtifactPin>> Index::ListPins() {
 
 absl::StatusOr<std::vector<std::string>> Index::DeleteArtifactUnlessHeld(
     const Digest& digest, std::string_view why, int64_t now_ms,
-    const ArtifactRecord* judged) {
+    const ArtifactRecord* judged, std::string_view rule) {
   std::vector<std::string> holders;
   RETURN_IF_ERROR(state_->Write([&](Connection& c) -> absl::Status {
     if (judged != nullptr) {
@@ -243,7 +243,7 @@ absl::StatusOr<std::vector<std::string>> Index::DeleteArtifactUnlessHeld(
       }
     }
     ASSIGN_OR_RETURN(holders, Holders(c, digest, now_ms));
-    return holders.empty() ? ForgetArtifact(c, digest, why, now_ms)
+    return holders.empty() ? ForgetArtifact(c, digest, why, now_ms, rule)
                            : absl::OkStatus();
   }));
   return holders;

@@ -81,7 +81,11 @@ struct Index::State {
   // Remembers the end of a job for the next write.
   void Defer(JobEnd end);
 
-  std::string instance_id;  // constant after Open()
+  // Constant after Open().
+  std::string instance_id;
+  // Random; mixed into what stands for hidden values.
+  std::string hiding_key;
+  bool after_crash = false;
 
   Mutex mu;
   std::function<bool(const std::string& why)> on_full ABSL_GUARDED_BY(mu);
@@ -131,7 +135,8 @@ absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end);
 
 // Deletes an artifact's row and keeps why with its keys.
 absl::Status ForgetArtifact(Connection& c, const Digest& digest,
-                            std::string_view why, int64_t now_ms);
+                            std::string_view why, int64_t now_ms,
+                            std::string_view rule);
 
 // Digest from a column, "" = empty.
 Digest DigestColumn(const Statement::Use& row, int column);

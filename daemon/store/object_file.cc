@@ -104,8 +104,8 @@ absl::Status CheckUnchanged(int fd, const fs::path& path,
   return absl::OkStatus();
 }
 
-absl::Status CheckContent(int fd, const fs::path& path,
-                          ArtifactRecord& record) {
+absl::Status CheckContent(int fd, const fs::path& path, ArtifactRecord& record,
+                          const OnRead& on_read) {
   struct stat info = {};
   RETURN_IF_ERROR(CheckShape(fd, path, record.size_bytes, info));
   Sha256 hash;
@@ -120,6 +120,9 @@ absl::Status CheckContent(int fd, const fs::path& path,
     }
     hash.Update({buffer.data(), want});
     offset += static_cast<int64_t>(want);
+    if (on_read) {
+      RETURN_IF_ERROR(on_read(static_cast<int64_t>(want)));
+    }
   }
   if (hash.Finish() != record.digest) {
     return ArtifactDamagedError(path, "its SHA-256 is not its name");

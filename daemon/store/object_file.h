@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -42,10 +43,14 @@ absl::Status CheckShape(int fd, const std::filesystem::path& path, int64_t size,
 absl::Status CheckUnchanged(int fd, const std::filesystem::path& path,
                             const ArtifactRecord& record);
 
+// Told of bytes that were read; an error ends the reading, and is its result.
+using OnRead = std::function<absl::Status(int64_t bytes)>;
+
 // CheckShape(), and that the bytes hash to record.digest. Sets device, inode
-// and mtime of the record to the file's.
+// and mtime of the record to the file's. `on_read` may be null.
 absl::Status CheckContent(int fd, const std::filesystem::path& path,
-                          ArtifactRecord& record);
+                          ArtifactRecord& record,
+                          const OnRead& on_read = nullptr);
 
 // Moves a file, link or directory into `dir` under its name and a random
 // suffix. False when there is none. Syncs nothing.

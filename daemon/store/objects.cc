@@ -72,36 +72,42 @@ absl::StatusOr<std::optional<ArtifactRecord>> Objects::Lookup(
   if (!record.has_value()) {
     return record;
   }
-  absl::Status status = OpenObject(*record).status();
-  if (status.ok()) {
+  if (OpenObject(*record).ok()) {
     return record;
   }
+  ASSIGN_OR_RETURN(record, CheckFile(record->digest));
+  // Its key may lead to another one by now.
+  return record.has_value() ? index_.FindByKey(key) : record;
+}
+
+absl::StatusOr<std::optional<ArtifactRecord>> Objects::CheckFile(
+    const Digest& digest) {
   // Row and file change one after the other; with the lock held, they agree.
-  const DigestLocks::Hold hold(locks_, record->digest);
-  ASSIGN_OR_RETURN(record, index_.FindByDigest(record->digest));
+  const DigestLocks::Hold hold(locks_, digest);
+  ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record,
+                   index_.FindByDigest(digest));
   if (!record.has_value()) {
     return record;
   }
-  status = OpenObject(*record).status();
+  const absl::Status status = OpenObject(*record).status();
   if (status.ok()) {
-    return index_.FindByKey(key);
+    return record;
   }
   if (HasReason(status, kArtifactMissing)) {
     Log("store")->warn("{}", std::string(status.message()));
-    RETURN_IF_ERROR(
-        index_.DeleteArtifact(record->digest, "MISSING", clock_.NowMs()));
+    RETURN_IF_ERROR(index_.DeleteArtifact(digest, "MISSING", clock_.NowMs()));
     return std::optional<ArtifactRecord>();
   }
   if (!HasReason(status, kArtifactDamaged)) {
     return status;
   }
   const absl::Status moved =
-      QuarantineFiles(record->digest, std::string(status.message()));
+      QuarantineFiles(digest, std::string(status.message()));
   if (!moved.ok()) {
     Log("store")->error("{}", std::string(moved.message()));
   }
-  RETURN_IF_ERROR(
-      index_.DeleteArtifact(record->digest, "QUARANTINED", clock_.NowMs()));
+  RETURN_IF_ERROR(index_.DeleteArtifact(digest, "QUARANTINED", clock_.NowMs(),
+                                        std::string(status.message())));
   return std::optional<ArtifactRecord>();
 }
 
@@ -124,12 +130,13 @@ absl::Status Objects::Remove(const ArtifactRecord& record) {
 }
 
 absl::StatusOr<std::vector<std::string>> Objects::RemoveUnlessHeld(
-    const ArtifactRecord& record, std::string_view why, bool unchanged_only) {
+    const ArtifactRecord& record, std::string_view why, bool unchanged_only,
+    std::string_view rule) {
   const DigestLocks::Hold hold(locks_, record.digest);
-  ASSIGN_OR_RETURN(
-      std::vector<std::string> holders,
-      index_.DeleteArtifactUnlessHeld(record.digest, why, clock_.NowMs(),
-                                      unchanged_only ? &record : nullptr));
+  ASSIGN_OR_RETURN(std::vector<std::string> holders,
+                   index_.DeleteArtifactUnlessHeld(
+                       record.digest, why, clock_.NowMs(),
+                       unchanged_only ? &record : nullptr, rule));
   if (holders.empty()) {
     CRASH_POINT("remove.row_gone");
     RETURN_IF_ERROR(RemoveFiles(record));
@@ -160,7 +167,7 @@ absl::Status Objects::Quarantine(const ArtifactRecord& record,
   const absl::Status moved = QuarantineFiles(record.digest, why);
   CRASH_POINT("quarantine.files_moved");
   RETURN_IF_ERROR(
-      index_.DeleteArtifact(record.digest, "QUARANTINED", clock_.NowMs()));
+      index_.DeleteArtifact(record.digest, "QUARANTINED", clock_.NowMs(), why));
   return moved;
 }
 

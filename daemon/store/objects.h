@@ -31,6 +31,7 @@
 #include "platform/places.h"
 #include "store/digest_locks.h"
 #include "store/index.h"
+#include "store/object_file.h"
 #include "store/records.h"
 #include "store/trash.h"
 
@@ -85,6 +86,15 @@ class Objects {
   // row go (MISSING) or the file move to quarantine, and the result nullopt.
   absl::StatusOr<std::optional<ArtifactRecord>> Lookup(const Digest& key);
 
+  // The same by digest: the record as it is now, or nullopt.
+  absl::StatusOr<std::optional<ArtifactRecord>> CheckFile(const Digest& digest);
+
+  // Reads all of a published file from the medium, where the system can be told
+  // so, and compares. Reasons of OpenObject(), and what `on_read` returns.
+  // Changes nothing.
+  absl::Status ReadBack(const ArtifactRecord& record,
+                        const OnRead& on_read) const;
+
   // Opens a published file for reading, with the checks of Lookup(), but
   // changes nothing. Reasons ARTIFACT_MISSING, ARTIFACT_DAMAGED, and those of
   // reading, which say nothing about the file.
@@ -94,14 +104,32 @@ class Objects {
   absl::Status Remove(const ArtifactRecord& record);
   // The same, unless somebody holds it: see Index::DeleteArtifactUnlessHeld(),
   // whose sentences it returns; none when it was removed. `why` is "REMOVED" or
-  // "EVICTED". With `unchanged_only`, `record` is also what was judged, and
-  // "used meanwhile" may be the answer.
+  // "EVICTED", and `rule` by which rule. With `unchanged_only`, `record` is
+  // also what was judged, and "used meanwhile" may be the answer.
   absl::StatusOr<std::vector<std::string>> RemoveUnlessHeld(
       const ArtifactRecord& record, std::string_view why,
-      bool unchanged_only = false);
+      bool unchanged_only = false, std::string_view rule = "");
   // Moves the file, whatever it is, to quarantine/ and deletes the row, if
-  // there is one. `why` goes to the log.
+  // there is one. `why` goes to the log, and is told at a later miss.
   absl::Status Quarantine(const ArtifactRecord& record, std::string_view why);
+  // The same, unless the artifact is not the one that was judged any more: its
+  // file is another, or it is gone. False then.
+  absl::StatusOr<bool> QuarantineUnchanged(const ArtifactRecord& judged,
+                                           std::string_view why);
+
+  // What to do about something in obj/ that has no row; for Repair().
+  enum class OrphanFate {
+    kNone,  // it has a row, or is gone: no orphan any more
+    kAdopted,
+    kQuarantined,
+  };
+  // Reads it in full. `adopted` is filled for kAdopted. Errors of reading prove
+  // nothing, and leave it as it is.
+  absl::StatusOr<OrphanFate> SettleOrphan(const Digest& digest,
+                                          ArtifactRecord& adopted,
+                                          const OnRead& on_read);
+  // Deletes a record whose artifact is not there; false when it is.
+  absl::StatusOr<bool> RemoveLoneRecord(const Digest& digest);
 
   std::filesystem::path Path(const ArtifactRecord& record) const;
 

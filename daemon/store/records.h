@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "image/digest.h"
+#include "image/key_changes.h"
 #include "image/notes.h"
 
 namespace bottled {
@@ -47,6 +48,42 @@ struct WatchedTime {
   int64_t since_ms = 0;
 
   bool operator==(const WatchedTime&) const = default;
+};
+
+// So many quarantines of one key within a day are no accident of one file.
+inline constexpr int kSuspectQuarantines = 2;
+
+// Why there is no artifact of a content key.
+struct Miss {
+  // "NEVER_BUILT", "INPUT_CHANGED", "FORMAT_CHANGED" (only the packer's
+  // revision is another one), "EVICTED", "QUARANTINED", "MISSING", "REMOVED" or
+  // "FORCED". Empty = unknown.
+  std::string reason;
+  // Of the four that say that it went: when, and by which rule or problem.
+  int64_t at_ms = 0;
+  std::string rule;
+  // Of INPUT_CHANGED and FORMAT_CHANGED: every input that differs from what the
+  // same reference meant before. Empty when that is no longer known.
+  std::vector<InputChange> changes;
+  // How often artifacts of the key were quarantined in the last 24 hours.
+  int quarantines = 0;
+
+  // It is the disk or the memory that is at fault.
+  bool suspect() const { return quarantines >= kSuspectQuarantines; }
+
+  bool operator==(const Miss&) const = default;
+};
+
+// One round of the scrubber.
+struct ScrubRound {
+  int64_t started_ms = 0;
+  int64_t finished_ms = 0;
+  int64_t artifacts = 0;  // that were read
+  int64_t bytes = 0;
+  int64_t damaged = 0;
+  int64_t unread = 0;  // for a passing reason
+
+  bool operator==(const ScrubRound&) const = default;
 };
 
 enum class JobRowState {
@@ -107,6 +144,7 @@ struct JobRecord {
   // Of the other terminal states: a Failure as JSON {reason, message, …}.
   std::string failure_json;
   std::string boot_id;  // of the daemon run that owns it
+  Miss miss;            // why it was made; known once its key is
 };
 
 // What an archive file was found to contain; valid while the file's identity

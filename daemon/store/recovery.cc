@@ -8,11 +8,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "platform/fault_calls.h"
 #include "platform/fault_points.h"
 #include "platform/file.h"
+#include "store/backup.h"
 #include "store/errors.h"
 #include "store/recovery_files.h"
 
@@ -94,6 +96,38 @@ absl::StatusOr<int> DropStages(const Places& places, Objects& objects) {
   return removed;
 }
 
+// The newest copy that opens, in the place of the database; null when there is
+// none.
+absl::StatusOr<std::unique_ptr<Index>> OpenBackup(const Places& places,
+                                                  const InstanceLock& lock,
+                                                  RecoveryReport& report) {
+  ASSIGN_OR_RETURN(const std::vector<BackupFile> backups,
+                   ListBackups(places.backups()));
+  for (const BackupFile& backup : backups) {
+    absl::Status status = Database::CheckCopy(backup.path);
+    if (status.ok()) {
+      RETURN_IF_ERROR(PutBackInPlace(backup, places.database()));
+      absl::StatusOr<std::unique_ptr<Index>> index =
+          Index::Open(places.database(), lock);
+      status = index.status();
+      if (status.ok()) {
+        status = (*index)->SetRebuildPending();
+      }
+      if (status.ok()) {
+        report.backup_ms = backup.made_ms;
+        return index;
+      }
+      index = nullptr;
+      for (const char* suffix : {"-wal", "-journal", ""}) {
+        RETURN_IF_ERROR(RemoveTree(places.database().native() + suffix));
+      }
+    }
+    Log("store")->error("the copy {} is of no use: {}", backup.path.native(),
+                        Printable(std::string(status.message())));
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
@@ -113,6 +147,10 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
   RETURN_IF_ERROR(MoveDatabaseAside(places.database(), clock.NowMs()));
   CRASH_POINT("rebuild.index_moved");
   report.index_rebuilt = true;
+  ASSIGN_OR_RETURN(index, OpenBackup(places, lock, report));
+  if (*index != nullptr) {
+    return index;
+  }
   return Index::Open(places.database(), lock);
 }
 

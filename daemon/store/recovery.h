@@ -2,8 +2,11 @@
 // under the instance lock, before the socket serves.
 //
 //   found                                    then
-//   database fails quick_check               moved aside; the index is rebuilt
-//                                            from obj/*/*.json
+//   database fails quick_check               moved aside; the newest copy in
+//                                            backup/ that opens takes its
+//                                            place, else a new one; what
+//                                            obj/*/*.json has beyond it is
+//                                            adopted
 //   job queued or running                    interrupted; its stage goes
 //   job publishing, object file present      verified in full; good → finished,
 //                                            bad → quarantine, interrupted
@@ -46,6 +49,8 @@ namespace bottled {
 
 struct RecoveryReport {
   bool index_rebuilt = false;
+  // Of the copy that it was rebuilt from; 0 = none.
+  int64_t backup_ms = 0;
   int interrupted_jobs = 0;
   int finished_publications = 0;
   int adopted = 0;
@@ -55,7 +60,7 @@ struct RecoveryReport {
   int left_alone = 0;
 };
 
-// Opens the index, rebuilding it from the records when it is corrupt. The
+// Opens the index; when it is corrupt, a copy or a new one in its place. The
 // damaged file is kept as bottled.db.corrupt-<time>.
 absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
                                                  const InstanceLock& lock,

@@ -30,20 +30,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kFewOrphans = 5;
 
-struct Orphan {
-  fs::path path;
-  // Empty for a name that is no object's.
-  Digest digest;
-  int64_t bytes = 0;
-};
-
-struct Scan {
-  std::vector<Orphan> orphans;
-  std::vector<fs::path> records_alone;
-  int64_t total_bytes = 0;
-  int64_t orphan_bytes = 0;
-};
-
 void LogStatus(const absl::Status& status) {
   if (!status.ok()) {
     Log("store")->error("{}", Printable(std::string(status.message())));
@@ -152,7 +138,7 @@ std::optional<std::string> ParseRecordName(const std::string& name) {
 }
 
 absl::Status ScanDir(const fs::path& dir, const std::set<std::string>& known,
-                     Scan& scan) {
+                     ObjectScan& scan) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDir(dir));
   const std::set<std::string> present(names.begin(), names.end());
   const std::string pair = dir.filename().native();
@@ -186,15 +172,16 @@ absl::Status ScanDir(const fs::path& dir, const std::set<std::string>& known,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Scan> ScanObjects(const Places& places, Index& index,
-                                 RecoveryReport& report) {
+}  // namespace
+
+absl::StatusOr<ObjectScan> ScanObjects(const Places& places, Index& index) {
   std::set<std::string> known;
   ASSIGN_OR_RETURN(const std::vector<ArtifactRecord> rows,
                    index.ListArtifacts(0));
   for (const ArtifactRecord& row : rows) {
     known.insert(row.digest.hex());
   }
-  Scan scan;
+  ObjectScan scan;
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    ListDir(places.objects()));
   for (const std::string& name : names) {
@@ -202,7 +189,7 @@ absl::StatusOr<Scan> ScanObjects(const Places& places, Index& index,
     struct stat info = {};
     if (::lstat(dir.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
         !IsHexPair(name)) {
-      ++report.left_alone;
+      ++scan.foreign;
       Log("store")->warn("{} is not ours; it is left alone",
                          Printable(dir.native()));
       continue;
@@ -212,9 +199,9 @@ absl::StatusOr<Scan> ScanObjects(const Places& places, Index& index,
   return scan;
 }
 
-// The record of an orphan whose bytes are what its name says.
 absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
-                                          const Orphan& orphan) {
+                                          const Orphan& orphan,
+                                          const OnRead& on_read) {
   if (orphan.digest.empty()) {
     return ArtifactDamagedError(orphan.path, "its name is no artifact's");
   }
@@ -230,7 +217,7 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
   if (!record.ok() || record->digest != orphan.digest) {
     return ArtifactDamagedError(orphan.path, "its record is not its own");
   }
-  RETURN_IF_ERROR(CheckContent(fd.get(), orphan.path, *record));
+  RETURN_IF_ERROR(CheckContent(fd.get(), orphan.path, *record, on_read));
   return record;
 }
 
@@ -245,6 +232,8 @@ absl::Status Adopt(const Places& places, Index& index, const Clock& clock,
   record.last_used_ms = clock.NowMs();
   return index.AdoptArtifact(record, clock.NowMs());
 }
+
+namespace {
 
 absl::Status QuarantineOrphan(const Places& places, Objects& objects,
                               const Orphan& orphan, const absl::Status& why,
@@ -301,7 +290,8 @@ absl::Status CheckRows(const Places& places, Index& index, Objects& objects,
 absl::Status AdoptOrphans(const Places& places, Index& index, Objects& objects,
                           const Clock& clock, bool rebuild,
                           RecoveryReport& report) {
-  ASSIGN_OR_RETURN(const Scan scan, ScanObjects(places, index, report));
+  ASSIGN_OR_RETURN(const ObjectScan scan, ScanObjects(places, index));
+  report.left_alone += scan.foreign;
   for (const fs::path& record : scan.records_alone) {
     CRASH_POINT("recovery.record_alone");
     if (sys::Unlink(record.c_str()) != 0) {
@@ -315,9 +305,9 @@ absl::Status AdoptOrphans(const Places& places, Index& index, Objects& objects,
     report.left_alone += static_cast<int>(scan.orphans.size());
     Log("store")->error(
         "{} files in {} ({}) are not in the index; they are left alone. To "
-        "take them all in again, stop the daemon and move {} away.",
+        "take them in, run bottlectl cache verify --repair.",
         scan.orphans.size(), places.objects().native(),
-        FormatBytes(scan.orphan_bytes), places.database().native());
+        FormatBytes(scan.orphan_bytes));
     return absl::OkStatus();
   }
   for (const Orphan& orphan : scan.orphans) {

@@ -248,6 +248,30 @@ CREATE TABLE warm_target(
 ALTER TABLE artifact ADD COLUMN warmed INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Why an artifact is not there, in full.
+constexpr char kMisses[] = R"sql(
+-- The rule by which it was evicted, or what was wrong with it.
+ALTER TABLE content_key ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+-- Why the job was necessary, as JSON; '' until it is known.
+ALTER TABLE job ADD COLUMN miss TEXT NOT NULL DEFAULT '';
+CREATE INDEX artifact_content_key ON artifact(content_key);
+
+-- Quarantines by key.
+CREATE TABLE damage(
+  key TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX damage_key ON damage(key, at_ms);
+)sql";
+
+constexpr char kScrub[] = R"sql(
+-- When an artifact's bytes were last read again and found good.
+CREATE TABLE scrub(
+  artifact TEXT PRIMARY KEY REFERENCES artifact(digest) ON DELETE CASCADE,
+  verified_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
@@ -257,6 +281,8 @@ constexpr Migration kMigrations[] = {
     {"2026-11-last-bytes", kLastBytes},
     {"2026-11-stream-leases", kStreamLeases},
     {"2026-11-warming", kWarming},
+    {"2026-11-misses", kMisses},
+    {"2026-11-scrub", kScrub},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {
@@ -307,6 +333,12 @@ absl::Status Apply(Database& db, const Migration& migration, size_t version) {
 }  // namespace
 
 std::span<const Migration> Migrations() { return kMigrations; }
+
+absl::StatusOr<bool> NeedsMigration(Database& db,
+                                    std::span<const Migration> migrations) {
+  ASSIGN_OR_RETURN(const int64_t version, UserVersion(db));
+  return version > 0 && version < static_cast<int64_t>(migrations.size());
+}
 
 absl::Status Migrate(Database& db, std::span<const Migration> migrations) {
   ASSIGN_OR_RETURN(const int64_t version, UserVersion(db));

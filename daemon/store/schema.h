@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "store/sqlite.h"
 
 namespace bottled {
@@ -22,6 +23,11 @@ struct Migration {
 
 // All migrations of this release, oldest first.
 std::span<const Migration> Migrations();
+
+// Whether a database of an earlier release lacks some of them. False for a new
+// one, and for one that Migrate() refuses.
+absl::StatusOr<bool> NeedsMigration(Database& db,
+                                    std::span<const Migration> migrations);
 
 // Applies what is missing of `migrations`. A failure leaves the database at the
 // step before. Reason INDEX_TOO_NEW.

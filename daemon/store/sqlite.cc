@@ -141,6 +141,39 @@ absl::StatusOr<Database> Database::Open(const fs::path& path) {
   return db;
 }
 
+absl::Status Database::CheckThoroughly(const fs::path& path) {
+  ASSIGN_OR_RETURN(const std::string problem,
+                   Ask(*this, "PRAGMA integrity_check(1)"));
+  if (problem != "ok") {
+    return IndexCorruptError(path, problem);
+  }
+  ASSIGN_OR_RETURN(const std::string table,
+                   Ask(*this, "PRAGMA foreign_key_check"));
+  return table.empty()
+             ? absl::OkStatus()
+             : IndexCorruptError(path, "a row of " + table + " refers to none");
+}
+
+absl::Status Database::CheckCopy(const fs::path& path) {
+  sqlite3* handle = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX |
+                          SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW,
+                      nullptr);
+  Database copy(handle);
+  if (code != SQLITE_OK) {
+    return SqliteError(handle, code, "open " + path.native());
+  }
+  ASSIGN_OR_RETURN(const std::string id, Ask(copy, "PRAGMA application_id"));
+  if (id != fmt::format("{}", kApplicationId)) {
+    return IndexForeignError(path);
+  }
+  ASSIGN_OR_RETURN(const std::string problem,
+                   Ask(copy, "PRAGMA quick_check(1)"));
+  return problem == "ok" ? absl::OkStatus() : IndexCorruptError(path, problem);
+}
+
 Database::Database(Database&& other) noexcept
     : db_(std::exchange(other.db_, nullptr)) {}
 

@@ -36,6 +36,15 @@ class Database {
   // application's, left untouched), INDEX_LOCKED, NO_SPACE, IO_ERROR.
   static absl::StatusOr<Database> Open(const std::filesystem::path& path);
 
+  // Everything that quick_check leaves out: integrity_check and
+  // foreign_key_check. INDEX_CORRUPT. Reads the whole database.
+  absl::Status CheckThoroughly(const std::filesystem::path& path);
+
+  // Whether a copy that nobody has open is whole: quick_check and the
+  // application's ID. Opens it for reading only. It is another file, so that
+  // the rule of the one connection is not touched. Reasons as Open().
+  static absl::Status CheckCopy(const std::filesystem::path& path);
+
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
   ~Database();

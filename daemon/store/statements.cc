@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "fmt/format.h"
 #include "store/records.h"
+#include "store/statement_texts.h"
 
 namespace bottled {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::string_view kArtifact =
 // The order that ReadJob() in index_jobs.cc expects.
 constexpr std::string_view kJob =
     "SELECT id, state, source, content_key, created_ms, started_ms, "
-    "finished_ms, artifact, failure, boot_id, publishing FROM job ";
+    "finished_ms, artifact, failure, boot_id, publishing, miss FROM job ";
 
 // The order that ReadBottle() in index_bottles.cc expects.
 constexpr std::string_view kBottle =
@@ -45,19 +46,6 @@ constexpr std::string_view kWarmTarget =
 
 constexpr std::string_view kOpen =
     "state IN ('queued', 'running', 'publishing')";
-
-struct Text {
-  Statement Statements::* member;
-  std::string sql;
-};
-
-absl::Status PrepareAll(Database& db, Statements& out,
-                        std::initializer_list<Text> texts) {
-  for (const Text& text : texts) {
-    ASSIGN_OR_RETURN(out.*text.member, Statement::Prepare(db, text.sql));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status PrepareArtifacts(Database& db, Statements& out) {
   using S = Statements;
@@ -114,7 +102,7 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
            "ON CONFLICT(key) DO UPDATE SET inputs = excluded.inputs"},
           {&S::key_point,
            "UPDATE content_key SET artifact = ?1, why = NULL, why_ms = NULL, "
-           "last_bytes = coalesce((SELECT size_bytes FROM artifact "
+           "rule = '', last_bytes = coalesce((SELECT size_bytes FROM artifact "
            "WHERE digest = ?1), 0) WHERE key = ?2"},
           {&S::key_last_bytes,
            "SELECT last_bytes FROM content_key WHERE key = ?"},
@@ -122,9 +110,8 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
            "SELECT k.last_bytes FROM reference r JOIN content_key k "
            "ON k.key = r.key WHERE r.name = ?"},
           {&S::key_forget,
-           "UPDATE content_key SET artifact = NULL, why = ?, why_ms = ? "
-           "WHERE artifact = ?"},
-          {&S::key_why, "SELECT why FROM content_key WHERE key = ?"},
+           "UPDATE content_key SET artifact = NULL, why = ?, why_ms = ?, "
+           "rule = ? WHERE artifact = ?"},
           {&S::used_reference_get,
            "SELECT used_ms FROM artifact_reference "
            "WHERE artifact = ? AND reference = ?"},
@@ -210,6 +197,8 @@ absl::Status PrepareJobs(Database& db, Statements& out) {
           {&S::job_set_key,
            fmt::format("UPDATE job SET content_key = ? WHERE id = ? AND {}",
                        kOpen)},
+          {&S::job_set_miss,
+           fmt::format("UPDATE job SET miss = ? WHERE id = ? AND {}", kOpen)},
           {&S::job_publish,
            fmt::format("UPDATE job SET state = 'publishing', artifact = ?, "
                        "publishing = ? WHERE id = ? AND {}",
@@ -369,6 +358,7 @@ absl::StatusOr<Statements> Statements::Prepare(Database& db) {
   Statements out;
   RETURN_IF_ERROR(PrepareArtifacts(db, out));
   RETURN_IF_ERROR(PrepareKeys(db, out));
+  RETURN_IF_ERROR(PrepareIntegrity(db, out));
   RETURN_IF_ERROR(PrepareJobs(db, out));
   RETURN_IF_ERROR(PrepareBottles(db, out));
   RETURN_IF_ERROR(PrepareLeases(db, out));

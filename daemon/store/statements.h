@@ -22,6 +22,9 @@ struct Statements {
   Statement artifact_put, artifact_touch, artifact_set_file, artifact_delete;
   Statement key_put, key_point, key_forget, key_why, key_last_bytes,
       reference_last_bytes;
+  Statement key_inputs, key_note_damage, key_damages, key_trim, damage_trim;
+  Statement reference_trim, archive_trim;
+  Statement scrub_due, scrub_due_after_crash, scrub_note;
   Statement used_reference_get, used_reference_list;
   Statement used_reference_put, used_reference_trim;
 
@@ -32,6 +35,7 @@ struct Statements {
   Statement job_put, job_by_id, job_by_open_key, job_list, job_list_open;
   Statement job_requeue;
   Statement job_run, job_set_key, job_publish, job_finish, job_succeed;
+  Statement job_set_miss;
   Statement job_trim_age, job_trim_count;
 
   Statement bottle_insert, bottle_update, bottle_by_slug, bottle_list;

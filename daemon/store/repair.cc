@@ -1,0 +1,128 @@
+#include "store/repair.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "platform/file.h"
+#include "store/errors.h"
+#include "store/recovery_files.h"
+
+namespace bottled {
+namespace {
+
+using Kind = RepairAction::Kind;
+
+class Repairer {
+ public:
+  Repairer(const Places& places, Index& index, Objects& objects,
+           const OnRead& on_read)
+      : places_(places), index_(index), objects_(objects), on_read_(on_read) {}
+
+  absl::StatusOr<std::vector<RepairAction>> Run() {
+    RETURN_IF_ERROR(CheckRows());
+    ASSIGN_OR_RETURN(const ObjectScan scan, ScanObjects(places_, index_));
+    for (const Orphan& orphan : scan.orphans) {
+      RETURN_IF_ERROR(on_read_(0));
+      RETURN_IF_ERROR(Settle(orphan));
+    }
+    for (const std::filesystem::path& path : scan.records_alone) {
+      RETURN_IF_ERROR(DropRecord(path));
+    }
+    return std::move(actions_);
+  }
+
+ private:
+  void Add(Kind kind, std::string subject, std::string detail = "",
+           const Digest& digest = Digest()) {
+    actions_.push_back({.kind = kind,
+                        .subject = std::move(subject),
+                        .detail = Printable(detail),
+                        .digest = digest});
+  }
+
+  // Errors that stop everything, as opposed to those of one file.
+  absl::Status Weigh(const absl::Status& status, const std::string& subject) {
+    if (absl::IsCancelled(status) || HasReason(status, kIndexDegraded) ||
+        HasReason(status, "NO_SPACE")) {
+      return status;
+    }
+    if (!status.ok()) {
+      Add(Kind::kLeftAlone, subject, std::string(status.message()));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckRows() {
+    ASSIGN_OR_RETURN(const std::vector<ArtifactRecord> rows,
+                     index_.ListArtifacts(0));
+    for (const ArtifactRecord& row : rows) {
+      RETURN_IF_ERROR(on_read_(0));
+      const absl::Status before = objects_.OpenObject(row).status();
+      if (before.ok()) {
+        continue;
+      }
+      const std::string subject = row.digest.ToString();
+      const absl::StatusOr<std::optional<ArtifactRecord>> now =
+          objects_.CheckFile(row.digest);
+      RETURN_IF_ERROR(Weigh(now.status(), subject));
+      if (now.ok() && !now->has_value()) {
+        Add(HasReason(before, kArtifactMissing) ? Kind::kRowRemoved
+                                                : Kind::kQuarantined,
+            subject, std::string(before.message()), row.digest);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Settle(const Orphan& orphan) {
+    if (orphan.digest.empty()) {
+      const std::string subject = Printable(orphan.path.native());
+      const absl::StatusOr<bool> moved =
+          MoveAside(orphan.path, places_.quarantine());
+      if (moved.ok() && *moved) {
+        Add(Kind::kQuarantined, subject, "its name is no artifact's");
+      }
+      return Weigh(moved.status(), subject);
+    }
+    const std::string subject = orphan.digest.ToString();
+    ArtifactRecord record;
+    const absl::StatusOr<Objects::OrphanFate> fate =
+        objects_.SettleOrphan(orphan.digest, record, on_read_);
+    RETURN_IF_ERROR(Weigh(fate.status(), subject));
+    if (fate.ok() && *fate == Objects::OrphanFate::kAdopted) {
+      Add(Kind::kAdopted, subject, "it had no row", orphan.digest);
+    } else if (fate.ok() && *fate == Objects::OrphanFate::kQuarantined) {
+      Add(Kind::kQuarantined, subject, "it had no row and is not whole",
+          orphan.digest);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status DropRecord(const std::filesystem::path& path) {
+    const std::string subject = Printable(path.native());
+    const absl::StatusOr<bool> removed =
+        objects_.RemoveLoneRecord(Digest::FromHex(path.stem().native()));
+    if (removed.ok() && *removed) {
+      Add(Kind::kRecordRemoved, subject, "there is no such artifact");
+    }
+    return Weigh(removed.status(), subject);
+  }
+
+  const Places& places_;
+  Index& index_;
+  Objects& objects_;
+  const OnRead& on_read_;
+  std::vector<RepairAction> actions_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<RepairAction>> Repair(const Places& places,
+                                                 Index& index, Objects& objects,
+                                                 const OnRead& on_read) {
+  return Repairer(places, index, objects, on_read).Run();
+}
+
+}  // namespace bottled

@@ -1,0 +1,46 @@
+// Repair: makes disk and index agree on request, while the daemon serves. What
+// recovery leaves for a person to decide (many files without a row) is taken
+// in here, so that the same keys are served as before the index was lost.
+
+#ifndef BOTTLED_STORE_REPAIR_H_
+#define BOTTLED_STORE_REPAIR_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "image/digest.h"
+#include "platform/places.h"
+#include "store/index.h"
+#include "store/objects.h"
+
+namespace bottled {
+
+struct RepairAction {
+  enum class Kind {
+    kAdopted,        // a file got a row
+    kQuarantined,    // a file moved to quarantine/, its row went, if any
+    kRowRemoved,     // a row had no file
+    kRecordRemoved,  // a record had no file
+    kLeftAlone,      // could not be read, or is not ours
+  };
+  Kind kind = Kind::kLeftAlone;
+  // "sha256:…", or a path.
+  std::string subject;
+  std::string detail;  // for a person; may be empty
+  // Of kAdopted, kQuarantined and kRowRemoved, unless it is a foreign name.
+  Digest digest;
+};
+
+// Every row has its file, quickly checked; every file in obj/ has its row, or
+// was read in full and gets one, or goes to quarantine; records without a file
+// go. Thread-safe, beside everything else. Blocks for the reading. CANCELLED
+// and other errors of `on_read` end it where it is, as does an index that takes
+// no writes; doing it again is no harm.
+absl::StatusOr<std::vector<RepairAction>> Repair(const Places& places,
+                                                 Index& index, Objects& objects,
+                                                 const OnRead& on_read);
+
+}  // namespace bottled
+
+#endif  // BOTTLED_STORE_REPAIR_H_
