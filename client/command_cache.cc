@@ -124,6 +124,7 @@ absl::Status RunCacheCollect(const Context& context) {
 absl::Status RunCacheVerify(const Context& context) {
   v1::VerifyArtifactsRequest request;
   request.set_deep(context.options.deep);
+  request.set_repair(context.options.repair);
   for (const std::string& digest : context.options.digests) {
     request.add_digests(digest);
   }
@@ -132,9 +133,12 @@ absl::Status RunCacheVerify(const Context& context) {
                    context.session.Call<v1::VerifyArtifactsResponse>(
                        "VerifyArtifacts", request, std::nullopt));
   if (context.out.json()) {
-    context.out.JsonLine("verifications", JsonArray(response.verifications()));
+    context.out.Result(fmt::format(
+        "{{\"verifications\":{},\"repairs\":{},\"quarantine\":{}}}\n",
+        JsonArray(response.verifications()), JsonArray(response.repairs()),
+        ToJson(response.quarantine())));
   } else {
-    context.out.Result(DescribeVerifications(response));
+    context.out.Result(DescribeVerifications(response, context.options.repair));
   }
   const auto bad = static_cast<int>(std::count_if(
       response.verifications().begin(), response.verifications().end(),

@@ -115,8 +115,14 @@ void AddCache(CLI::App& app, Options& options) {
   CLI::App* const verify =
       AddCommand(*cache, options, "verify", "Read artifacts again and compare",
                  Command::kCacheVerify);
-  digests(verify);
+  CLI::Option* const some = digests(verify);
+  verify->add_flag("--all", options.all, "All of them, as without DIGEST")
+      ->excludes(some);
   verify->add_flag("--deep", options.deep, "Also decompress everything");
+  verify
+      ->add_flag("--repair", options.repair,
+                 "Then make files and index agree, and say what was done")
+      ->excludes(some);
 }
 
 void AddDaemon(CLI::App& app, Options& options) {

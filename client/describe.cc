@@ -74,7 +74,8 @@ std::string ShortDigest(std::string_view digest) {
 }
 
 std::string DescribeJobs(const v1::ListJobsResponse& response, int64_t now_ms) {
-  Table table({"JOB", "STATE", "STAGE", ">CALLERS", "CREATED", "SOURCE"});
+  Table table(
+      {"JOB", "STATE", "STAGE", "WHY", ">CALLERS", "CREATED", "SOURCE"});
   for (const v1::Job& job : response.jobs()) {
     const bool running = job.state() == v1::JOB_STATE_RUNNING;
     std::string stage;
@@ -83,7 +84,7 @@ std::string DescribeJobs(const v1::ListJobsResponse& response, int64_t now_ms) {
     } else if (job.has_failure()) {
       stage = job.failure().reason();
     }
-    table.Add({job.id(), StateWord(job.state()), stage,
+    table.Add({job.id(), StateWord(job.state()), stage, job.miss().reason(),
                fmt::format("{}", job.interest_count()),
                FormatAge(job.created_at(), now_ms), job.source()});
   }
@@ -143,7 +144,28 @@ std::string DescribeArtifact(const v1::GetArtifactResponse& response) {
   return out + notes.Format();
 }
 
-std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response) {
+namespace {
+
+std::string DescribeQuarantine(const v1::Quarantine& quarantine) {
+  return fmt::format("{} files, {}", quarantine.file_count(),
+                     FormatBytes(quarantine.bytes()));
+}
+
+std::string DescribeScrub(const v1::ScrubRound& round) {
+  std::string out =
+      fmt::format("{}: {} artifacts, {}, {} damaged",
+                  FormatTimestamp(round.finished_at()), round.artifact_count(),
+                  FormatBytes(round.bytes()), round.damaged_count());
+  if (round.unread_count() > 0) {
+    out += fmt::format(", {} could not be read", round.unread_count());
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response,
+                                  bool repaired) {
   Table table({"DIGEST", "RESULT", ">READ", "PROBLEM"});
   for (const v1::Verification& each : response.verifications()) {
     const char* result = "ok";
@@ -153,7 +175,20 @@ std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response) {
     table.Add({ShortDigest(each.digest()), result,
                FormatBytes(each.bytes_read()), each.problem()});
   }
-  return table.Format();
+  std::string out = table.Format();
+  if (!response.repairs().empty()) {
+    Table repairs({"DONE", "SUBJECT", "WHY"});
+    for (const v1::RepairAction& each : response.repairs()) {
+      repairs.Add({each.kind(), each.subject(), each.detail()});
+    }
+    out += repairs.Format();
+  } else if (repaired) {
+    out += "nothing to repair\n";
+  }
+  if (response.quarantine().file_count() > 0) {
+    out += "in quarantine: " + DescribeQuarantine(response.quarantine()) + "\n";
+  }
+  return out;
 }
 
 std::string DescribeCollection(const v1::CollectGarbageResponse& response,
@@ -224,6 +259,11 @@ std::string DescribeInfo(const v1::GetInfoResponse& info) {
                        ? ", at most " + FormatBytes(info.disk().max_bytes())
                        : "")},
       {"Kept layers", FormatBytes(info.kept_layer_bytes())},
+      {"Quarantine", info.quarantine().file_count() > 0
+                         ? DescribeQuarantine(info.quarantine())
+                         : ""},
+      {"Last scrub",
+       info.has_last_scrub() ? DescribeScrub(info.last_scrub()) : ""},
       {"Free space", DescribeRoom(info)},
       {"Jobs", fmt::format("{} active, at most {} at once and {} waiting",
                            info.active_job_count(), limits.max_running_jobs(),

@@ -26,7 +26,9 @@ std::string DescribeJobs(const v1::ListJobsResponse& response, int64_t now_ms);
 std::string DescribeArtifacts(const v1::ListArtifactsResponse& response,
                               int64_t now_ms);
 std::string DescribeArtifact(const v1::GetArtifactResponse& response);
-std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response);
+// `repaired`: also that nothing was to be done.
+std::string DescribeVerifications(const v1::VerifyArtifactsResponse& response,
+                                  bool repaired);
 std::string DescribeLeases(const v1::ListLeasesResponse& response);
 // What was removed or, of a dry run, would be; and why the rest stays.
 std::string DescribeCollection(const v1::CollectGarbageResponse& response,

@@ -97,12 +97,13 @@ struct Options {
   std::string job_id;
   int64_t after_seq = 0;
 
-  // jobs
+  // jobs, cache verify
   bool all = false;
 
   // cache
   std::vector<std::string> digests;
   bool deep = false;
+  bool repair = false;
   bool dry_run = false;
   std::string note;
   // cache hold; 0 and empty when not given

@@ -32,7 +32,10 @@ constexpr std::chrono::seconds kQuickTimeout(2);
 
 void LogRecovery(const RecoveryReport& report) {
   if (report.index_rebuilt) {
-    Log("app")->warn("the index was damaged and has been rebuilt");
+    Log("app")->warn("the index was damaged and has been rebuilt from {}",
+                     report.backup_ms == 0
+                         ? "the files"
+                         : "its copy of " + FormatTimeMs(report.backup_ms));
   }
   if (report.left_alone > 0) {
     Log("app")->warn(
@@ -78,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
       new Daemon(options, std::move(places), std::move(lock)));
   RETURN_IF_ERROR(daemon->OpenStore(clock));
   RETURN_IF_ERROR(daemon->MakeServices(clock));
-  RETURN_IF_ERROR(daemon->Serve());
+  RETURN_IF_ERROR(daemon->Serve(clock));
   return daemon;
 }
 
@@ -250,7 +253,7 @@ void Daemon::Sweep(const CancelToken& cancel) {
   }
 }
 
-absl::Status Daemon::Serve() {
+absl::Status Daemon::Serve(const Clock& clock) {
   ASSIGN_OR_RETURN(std::vector<Fd> sockets, TakeActivatedSockets());
   if (sockets.empty()) {
     ASSIGN_OR_RETURN(Fd socket, ListenUnix(places_.socket, lock_));
@@ -270,6 +273,16 @@ absl::Status Daemon::Serve() {
   disk_watching_ = std::make_unique<Periodic>(
       kDiskInterval,
       [this](const CancelToken& cancel) { disk_watch_->Tick(cancel); });
+  integrity_ = std::make_unique<Integrity>(
+      Scrubber::Deps{.index = *index_,
+                     .objects = *objects_,
+                     .leases = *leases_,
+                     .clock = clock,
+                     .changes = feed_.get()},
+      places_,
+      Integrity::Options{
+          .scrub_days = options_.scrub_days,
+          .scrub_bytes_per_second = options_.scrub_bytes_per_second});
   return absl::OkStatus();
 }
 
@@ -279,6 +292,7 @@ void Daemon::Stop() {
   if (std::exchange(stopped_, true)) {
     return;
   }
+  integrity_.reset();
   sweeping_.reset();
   if (warming_ != nullptr) {
     warming_->Stop();

@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "app/integrity.h"
 #include "app/options.h"
 #include "app/periodic.h"
 #include "base/clock.h"
@@ -89,7 +90,7 @@ class Daemon {
   // In daemon_warm.cc.
   void MakeWarming(const Clock& clock);
   void MakeBottleServices(const Clock& clock, PoolOptions pool);
-  absl::Status Serve();
+  absl::Status Serve(const Clock& clock);
   // Housekeeping, from a thread of its own.
   void Sweep(const CancelToken& cancel);
   void CollectGarbage(const CancelToken& cancel);
@@ -128,6 +129,7 @@ class Daemon {
   std::unique_ptr<Periodic> sweeping_;
   std::unique_ptr<DiskWatch> disk_watch_;
   std::unique_ptr<Periodic> disk_watching_;
+  std::unique_ptr<Integrity> integrity_;
   // True when we bound the socket ourselves and must unlink it.
   bool own_socket_ = false;
   bool stopped_ = false;

@@ -49,6 +49,9 @@ struct Options {
   // Nothing is made ahead of need while programs wait for memory or disks a
   // greater share of the time, in percent; 0 = not looked at.
   int warm_max_stalled = 25;
+  // How often each artifact is read again (0 = never), and how fast.
+  int scrub_days = 7;
+  int64_t scrub_bytes_per_second = 50'000'000;
   // For requests that leave it open: a word of ParsePacker().
   std::string packer = "auto";
   // The only smolvm that is used; empty: that on a caller's PATH.

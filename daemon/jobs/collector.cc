@@ -60,7 +60,7 @@ absl::Status RemoveOne(const Collector::Deps& deps,
   }
   const absl::StatusOr<std::vector<std::string>> holders =
       deps.objects.RemoveUnlessHeld(record, "EVICTED",
-                                    /*unchanged_only=*/true);
+                                    /*unchanged_only=*/true, verdict.reason);
   if (holders.ok() && !holders->empty()) {
     Spare(verdict, Joined(*holders));
     return absl::OkStatus();

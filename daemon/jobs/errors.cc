@@ -338,6 +338,16 @@ absl::Status WarmContextTooLarge(const std::string& context) {
       "Leave directories out with .dockerignore.");
 }
 
+absl::Status DiskSuspect(const std::string& source, int times) {
+  return MakeError(
+      Code::kDataLoss, "DISK_SUSPECT",
+      fmt::format("{} is not made again by itself: its artifacts were found "
+                  "damaged {} times in 24 hours",
+                  Printable(source, 256), times),
+      "Check the disk and the memory of this machine. Asking for it makes it "
+      "all the same.");
+}
+
 absl::Status BadLease(std::string_view why) {
   return MakeError(Code::kInvalidArgument, "BAD_LEASE", why,
                    "proto/bottled/v1/cache.proto documents leases and pins.");

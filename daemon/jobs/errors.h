@@ -97,6 +97,9 @@ absl::Status EntryCountDiffers(int64_t expected, int64_t actual);
 // ARTIFACT_HELD: not removed. `holders` are sentences, see store/holders.h.
 absl::Status ArtifactHeld(const Digest& digest,
                           const std::vector<std::string>& holders);
+// DISK_SUSPECT: its artifacts were damaged `times` in 24 hours, so it is not
+// made again without somebody who asks.
+absl::Status DiskSuspect(const std::string& source, int times);
 
 // --- disk ----------------------------------------------------------------
 

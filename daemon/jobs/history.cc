@@ -44,6 +44,7 @@ absl::StatusOr<JobSnapshot> ToSnapshot(const JobRecord& row, Index& index) {
   job.started_ms = row.started_ms;
   job.finished_ms = row.finished_ms;
   job.last_seq = 1;
+  job.miss = row.miss;
   if (row.state != JobRowState::kSucceeded) {
     job.status = DecodeFailure(row.failure_json);
     return job;

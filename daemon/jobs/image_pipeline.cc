@@ -58,9 +58,14 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenExport(
 
 }  // namespace
 
+std::string ImageKeyInputs(const EngineImage& image, const PackOptions& options,
+                           const Packer& packer) {
+  return ContentKeyInputs(image.config, options, packer.name);
+}
+
 Digest ImageKey(const EngineImage& image, const PackOptions& options,
                 const Packer& packer) {
-  return ContentKey(ContentKeyInputs(image.config, options, packer.name));
+  return ContentKey(ImageKeyInputs(image, options, packer));
 }
 
 absl::StatusOr<ArtifactRecord> RunImagePipeline(
@@ -70,6 +75,7 @@ absl::StatusOr<ArtifactRecord> RunImagePipeline(
     Job& job) {
   input.expected_key = key;
   input.size_estimate = image.size_estimate;
+  input.expected_inputs = ImageKeyInputs(image, input.pack, input.packer);
   if (input.packer.kind == PackerKind::kPush) {
     return RunPushPipeline(deps, side, engine, image, input, job);
   }

@@ -23,7 +23,9 @@ struct EngineSide {
   Registries& registries;
 };
 
-// The content key of what `packer` makes of an engine's image.
+// The content key of what `packer` makes of an engine's image, and its inputs.
+std::string ImageKeyInputs(const EngineImage& image, const PackOptions& options,
+                           const Packer& packer);
 Digest ImageKey(const EngineImage& image, const PackOptions& options,
                 const Packer& packer);
 

@@ -53,6 +53,7 @@ std::shared_ptr<Job> Job::FromPast(const JobSnapshot& past,
     job->content_key_ = past.content_key;
     job->created_ms_ = past.created_ms;
     job->started_ms_ = past.started_ms;
+    job->miss_ = past.miss;
   }
   job->Finish({.status = past.status, .artifact = past.artifact},
               past.finished_ms);
@@ -239,6 +240,11 @@ void Job::SetContentKey(const Digest& key) {
   content_key_ = key;
 }
 
+void Job::SetMiss(Miss miss) {
+  MutexLock lock(mu_);
+  miss_ = std::move(miss);
+}
+
 void Job::Finish(Finished finished, int64_t now_ms) {
   {
     MutexLock lock(mu_);
@@ -275,6 +281,7 @@ JobSnapshot Job::Snapshot() const {
     snapshot.job_class = class_;
     snapshot.status = status_;
     snapshot.artifact = artifact_;
+    snapshot.miss = miss_;
   }
   snapshot.stage = events_.stage();
   snapshot.last_seq = events_.last_seq();

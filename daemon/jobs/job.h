@@ -59,6 +59,7 @@ struct JobSnapshot {
   Progress progress;
   absl::Status status;      // the error, in terminal states but kSucceeded
   ArtifactRecord artifact;  // in kSucceeded
+  Miss miss;                // why it is made, once that is known
 };
 
 // Thread-safe.
@@ -121,6 +122,7 @@ class Job {
   // was not asked to, or is cancelling by now.
   bool Yield();
   void SetContentKey(const Digest& key);
+  void SetMiss(Miss miss);
   // Ends the job, drops all interest, emits Finished. The state follows from
   // the status: code CANCELLED, reason INTERRUPTED, any other error, or OK.
   // Only the first call counts.
@@ -163,6 +165,7 @@ class Job {
   absl::Status cancel_reason_ ABSL_GUARDED_BY(mu_);
   absl::Status status_ ABSL_GUARDED_BY(mu_);
   ArtifactRecord artifact_ ABSL_GUARDED_BY(mu_);
+  Miss miss_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace bottled

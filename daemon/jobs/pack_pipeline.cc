@@ -17,6 +17,7 @@
 #include "jobs/admit_job.h"
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
+#include "jobs/miss.h"
 #include "jobs/progress_meter.h"
 #include "jobs/publish.h"
 #include "jobs/smolvm_stage.h"
@@ -59,6 +60,8 @@ class Pipeline {
   using MaybeArtifact = std::optional<ArtifactRecord>;
 
   absl::StatusOr<MaybeArtifact> LookUp();
+  // After a look-up that found nothing.
+  absl::Status NoteWhy(const std::string& inputs);
   // The image is in packer_ and image_ afterwards, unless an artifact that was
   // made in the last resort is there.
   absl::StatusOr<MaybeArtifact> Read();
@@ -105,6 +108,7 @@ absl::StatusOr<ArtifactRecord> Pipeline::Run() {
     if (cached.has_value()) {
       return *std::move(cached);
     }
+    RETURN_IF_ERROR(NoteWhy(input_.expected_inputs));
   }
   // Ends after the stage.
   std::unique_ptr<Admission::Ticket> room;
@@ -127,6 +131,7 @@ absl::StatusOr<ArtifactRecord> Pipeline::Run() {
       Remember();
       return *std::move(cached);
     }
+    RETURN_IF_ERROR(NoteWhy(key_inputs_));
   }
   ASSIGN_OR_RETURN(PackedSidecar sidecar, PackIdentified());
   RETURN_IF_ERROR(token_.Check());
@@ -144,6 +149,12 @@ absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::LookUp() {
   }
   return FindCached(deps_.index, deps_.objects, deps_.clock, key_,
                     input_.reference, deps_.changes, job_.job_class());
+}
+
+absl::Status Pipeline::NoteWhy(const std::string& inputs) {
+  return NoteMiss(deps_.index, job_,
+                  ExplainMiss(deps_.index, deps_.clock, key_, inputs,
+                              input_.reference, input_.force));
 }
 
 absl::StatusOr<Pipeline::MaybeArtifact> Pipeline::Read() {

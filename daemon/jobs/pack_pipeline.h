@@ -60,8 +60,9 @@ struct PipelineInput {
   ArchiveOptions archive;
   PackOptions pack;
   Packer packer = NativeChoice();
-  // From identify; empty for archives of unknown content.
+  // From identify, with its inputs; empty for archives of unknown content.
   Digest expected_key;
+  std::string expected_inputs;
   // For the record: a reference or a path.
   std::string reference;
   // The engine's or the file system's idea of the size, for progress; 0 = none.

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
@@ -13,6 +12,7 @@
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
 #include "jobs/file_source.h"
+#include "jobs/miss.h"
 
 namespace bottled {
 namespace {
@@ -152,21 +152,16 @@ absl::StatusOr<PackAnswer> PackService::Submit(
   return answer;
 }
 
-std::string PackService::MissReason(const PackSpec& spec, const Digest& key,
-                                    const std::string& reference) {
-  if (spec.force) {
-    return "FORCED";
+void PackService::Explain(const PackSpec& spec, const Digest& key,
+                          const std::string& inputs,
+                          const std::string& reference, PackAnswer& answer) {
+  if (key.empty() && !spec.force) {
+    answer.miss_reason = "UNSEEN_ARCHIVE";
+    return;
   }
-  if (key.empty()) {
-    return "UNSEEN_ARCHIVE";
-  }
-  absl::StatusOr<std::string> reason = deps_.index.MissReason(key, reference);
-  if (!reason.ok()) {
-    Log("jobs")->warn("cannot say why {} is not cached: {}", key.ToString(),
-                      std::string(reason.status().message()));
-    return "";
-  }
-  return *std::move(reason);
+  answer.miss =
+      ExplainMiss(deps_.index, deps_.clock, key, inputs, reference, spec.force);
+  answer.miss_reason = answer.miss.reason;
 }
 
 absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
@@ -193,7 +188,9 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
       return answer;
     }
   }
-  const std::string miss_reason = MissReason(spec, key, reference);
+  PackAnswer why;
+  Explain(spec, key, ImageKeyInputs(image, spec.options, packer), reference,
+          why);
   ASSIGN_OR_RETURN(
       PackAnswer answer,
       Submit(spec, key.hex(), key, reference, [&]() -> Scheduler::Work {
@@ -203,7 +200,8 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
                                   input, job);
         };
       }));
-  answer.miss_reason = miss_reason;
+  answer.miss = std::move(why.miss);
+  answer.miss_reason = std::move(why.miss_reason);
   return answer;
 }
 
@@ -234,8 +232,8 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
       return answer;
     }
   }
-  const std::string miss_reason =
-      MissReason(spec, key.value_or(Digest()), name);
+  PackAnswer why;
+  Explain(spec, key.value_or(Digest()), "", name, why);
   PipelineInput input = MakeInput(spec, packer, name);
   const auto opened = std::make_shared<std::optional<ArchiveIdentity>>();
   input.open = [opened, source](const CancelToken& token)
@@ -260,7 +258,8 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   ASSIGN_OR_RETURN(PackAnswer answer,
                    Start(spec, FileFlightKey(file, options_json), source.path,
                          std::move(input)));
-  answer.miss_reason = miss_reason;
+  answer.miss = std::move(why.miss);
+  answer.miss_reason = std::move(why.miss_reason);
   return answer;
 }
 
@@ -284,7 +283,7 @@ absl::StatusOr<PackAnswer> PackService::PackUpload(const PackSpec& spec,
   ASSIGN_OR_RETURN(PackAnswer answer, Start(spec, "upload:" + upload.id,
                                             source.name, std::move(input)));
   answer.upload_id = upload.id;
-  answer.miss_reason = MissReason(spec, Digest(), name);
+  Explain(spec, Digest(), "", name, answer);
   return answer;
 }
 

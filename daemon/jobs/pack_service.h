@@ -34,6 +34,7 @@
 #include "pack/verifier.h"
 #include "store/index.h"
 #include "store/objects.h"
+#include "store/repair.h"
 
 namespace bottled {
 
@@ -89,9 +90,10 @@ struct PackAnswer {
   // With a job.
   std::string interest_id;
   std::string upload_id;  // of an UploadedSource
-  // "FORCED", "UNSEEN_ARCHIVE", "BUILD", "FAILED_JUST_NOW" with `remembered`,
-  // or one of Index::MissReason().
+  // "UNSEEN_ARCHIVE" and "BUILD" when the key is not known yet (the job tells
+  // why, once it is), "FAILED_JUST_NOW" with `remembered`, else that of `miss`.
   std::string miss_reason;
+  Miss miss = {};
   // The job is one that failed just now; nothing was started.
   bool remembered = false;
 };
@@ -146,6 +148,10 @@ class PackService {
   absl::StatusOr<ArtifactRecord> RemoveArtifact(const std::string& digest,
                                                 bool force = false);
 
+  // Repair(), and who listens hears of it.
+  absl::StatusOr<std::vector<RepairAction>> RepairCache(
+      const Places& places, const CancelToken& cancel);
+
   struct Verified {
     ArtifactRecord record;
     SidecarReport report;
@@ -197,9 +203,10 @@ class PackService {
       const PackSpec& spec, const std::string& flight_key, const Digest& key,
       const std::string& source,
       absl::AnyInvocable<Scheduler::Work()> make_work);
-  // Why there is no artifact of `key`, which may be unknown.
-  std::string MissReason(const PackSpec& spec, const Digest& key,
-                         const std::string& reference);
+  // Why there is no artifact of `key`, which may be unknown, as may its inputs.
+  void Explain(const PackSpec& spec, const Digest& key,
+               const std::string& inputs, const std::string& reference,
+               PackAnswer& answer);
 
   // Constant after construction.
   const Deps deps_;

@@ -116,21 +116,29 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
     verified.problem = file.status();
     if (HasReason(verified.problem, kArtifactMissing)) {
       // The look-up's own rule: the row goes with the file.
-      RETURN_IF_ERROR(deps_.objects.Lookup(record.content_key).status());
+      RETURN_IF_ERROR(deps_.objects.CheckFile(record.digest).status());
       TellIfGone(deps_.changes, deps_.index, record.digest);
     }
   } else {
     RETURN_IF_ERROR(VerifyBytes(file->get(), depth, cancel, verified));
   }
   if (IsDamage(verified.problem)) {
-    const absl::Status moved = deps_.objects.Quarantine(
+    const absl::StatusOr<bool> moved = deps_.objects.QuarantineUnchanged(
         record, std::string(verified.problem.message()));
-    verified.quarantined = moved.ok();
+    verified.quarantined = moved.ok() && *moved;
     TellIfGone(deps_.changes, deps_.index, record.digest);
     if (!moved.ok()) {
       Log("jobs")->error("cannot move {} to quarantine: {}",
                          record.digest.ToString(),
-                         std::string(moved.message()));
+                         std::string(moved.status().message()));
+    }
+  } else if (verified.problem.ok()) {
+    // As good as a scrub.
+    const absl::Status noted =
+        deps_.index.NoteScrubbed(record.digest, deps_.clock.NowMs());
+    if (!noted.ok()) {
+      Log("jobs")->warn("cannot note that {} was verified: {}",
+                        record.digest.ToString(), std::string(noted.message()));
     }
   }
   return verified;

@@ -15,6 +15,7 @@
 #include "jobs/admit_job.h"
 #include "jobs/cache_hit.h"
 #include "jobs/errors.h"
+#include "jobs/miss.h"
 #include "jobs/progress_meter.h"
 #include "jobs/publish.h"
 #include "jobs/smolvm_stage.h"
@@ -92,6 +93,10 @@ absl::StatusOr<ArtifactRecord> PushPipeline::Run() {
       return *std::move(cached);
     }
   }
+  RETURN_IF_ERROR(NoteMiss(
+      deps_.index, job_,
+      ExplainMiss(deps_.index, deps_.clock, input_.expected_key,
+                  input_.expected_inputs, input_.reference, input_.force)));
   // Ends after the stage.
   std::unique_ptr<Admission::Ticket> room;
   const absl::Cleanup remove_stage = [this] {

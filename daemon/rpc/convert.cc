@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "google/protobuf/util/time_util.h"
+#include "jobs/miss.h"
 #include "rpc/convert_cache.h"
 #include "rpc/convert_source.h"
 #include "rpc/errors.h"
@@ -148,6 +149,24 @@ v1::Artifact ToProto(const ArtifactRecord& record,
   return message;
 }
 
+v1::Miss ToProto(const Miss& miss) {
+  v1::Miss message;
+  message.set_reason(miss.reason);
+  if (miss.at_ms != 0) {
+    *message.mutable_at() = TimeUtil::MillisecondsToTimestamp(miss.at_ms);
+  }
+  message.set_rule(Printable(miss.rule));
+  for (const InputChange& change : miss.changes) {
+    v1::InputChange& out = *message.add_changes();
+    out.set_name(change.name);
+    out.set_before(change.before);
+    out.set_after(change.after);
+  }
+  message.set_message(MissSentence(miss));
+  message.set_recent_quarantines(miss.quarantines);
+  return message;
+}
+
 v1::Job ToProto(const JobSnapshot& job, const Objects& objects) {
   v1::Job message;
   message.set_id(job.id);
@@ -175,6 +194,9 @@ v1::Job ToProto(const JobSnapshot& job, const Objects& objects) {
   }
   if (job.progress.stage != Stage::kNone) {
     *message.mutable_progress() = ToProto(job.progress);
+  }
+  if (!job.miss.reason.empty()) {
+    *message.mutable_miss() = ToProto(job.miss);
   }
   return message;
 }

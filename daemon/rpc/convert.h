@@ -24,6 +24,8 @@ v1::Progress ToProto(const Progress& progress);
 v1::Artifact ToProto(const ArtifactRecord& record,
                      const std::filesystem::path& path);
 
+v1::Miss ToProto(const Miss& miss);
+
 // Both need the objects' place for an artifact's path.
 v1::Job ToProto(const JobSnapshot& job, const Objects& objects);
 v1::JobEvent ToProto(const std::string& job_id, const JobEvent& event,

@@ -16,6 +16,22 @@ constexpr size_t kMaxHolderBytes = 4096;
 // Beyond it the product would overflow; Leases allows far less.
 constexpr int64_t kMaxSeconds = int64_t{1} << 40;
 
+const char* KindName(RepairAction::Kind kind) {
+  switch (kind) {
+    case RepairAction::Kind::kAdopted:
+      return "ADOPTED";
+    case RepairAction::Kind::kQuarantined:
+      return "QUARANTINED";
+    case RepairAction::Kind::kRowRemoved:
+      return "ROW_REMOVED";
+    case RepairAction::Kind::kRecordRemoved:
+      return "RECORD_REMOVED";
+    case RepairAction::Kind::kLeftAlone:
+      return "LEFT_ALONE";
+  }
+  return "LEFT_ALONE";
+}
+
 }  // namespace
 
 absl::StatusOr<LeaseSpec> FromProto(const v1::LeaseSpec& spec) {
@@ -83,6 +99,34 @@ v1::CollectGarbageResponse ToProto(const Collection& collection) {
   message.set_trash_bytes(collection.trash_bytes);
   message.set_kept_layer_bytes(collection.kept_layer_bytes);
   message.set_removed_kept_layer_bytes(collection.removed_kept_layer_bytes);
+  return message;
+}
+
+v1::ScrubRound ToProto(const ScrubRound& round) {
+  v1::ScrubRound message;
+  *message.mutable_started_at() =
+      TimeUtil::MillisecondsToTimestamp(round.started_ms);
+  *message.mutable_finished_at() =
+      TimeUtil::MillisecondsToTimestamp(round.finished_ms);
+  message.set_artifact_count(round.artifacts);
+  message.set_bytes(round.bytes);
+  message.set_damaged_count(round.damaged);
+  message.set_unread_count(round.unread);
+  return message;
+}
+
+v1::Quarantine ToProto(const QuarantineTotals& totals) {
+  v1::Quarantine message;
+  message.set_file_count(totals.count);
+  message.set_bytes(totals.bytes);
+  return message;
+}
+
+v1::RepairAction ToProto(const RepairAction& action) {
+  v1::RepairAction message;
+  message.set_kind(KindName(action.kind));
+  message.set_subject(action.subject);
+  message.set_detail(action.detail);
   return message;
 }
 

@@ -27,11 +27,12 @@ using google::protobuf::util::TimeUtil;
 
 // Names of what this release can do; docs/protocol.md explains them.
 constexpr const char* kFeatures[] = {
-    "pack.image",    "pack.archive", "pack.upload", "pack.build",
-    "watch.resume",  "watch.events", "interest",    "verify.deep",
-    "bottles",       "prepare",      "diagnose",    "packer.native/1",
-    "packer.smolvm", "packer.push",  "leases",      "leases.stream",
-    "collect",       "warm",
+    "pack.image",    "pack.archive", "pack.upload",   "pack.build",
+    "watch.resume",  "watch.events", "interest",      "verify.deep",
+    "bottles",       "prepare",      "diagnose",      "packer.native/1",
+    "packer.smolvm", "packer.push",  "leases",        "leases.stream",
+    "collect",       "warm",         "miss",          "scrub",
+    "verify.repair",
 };
 
 constexpr int kDefaultJobs = 100;
@@ -83,6 +84,7 @@ absl::Status BottledService::FillInfo(const std::string& search_path,
   limits.set_max_connections(info_.max_connections);
   limits.set_max_unpacked_bytes(info_.image_limits.max_unpacked_bytes);
   limits.set_max_entries(info_.image_limits.max_entries);
+  RETURN_IF_ERROR(FillIntegrity(response));
   if (info_.default_engine.ok()) {
     *response->mutable_default_engine() = ToProto(*info_.default_engine);
   }
@@ -125,6 +127,9 @@ grpc::Status BottledService::Pack(grpc::ServerContext* context,
     response->set_interest_id(answer.interest_id);
     response->set_upload_id(answer.upload_id);
     response->set_miss_reason(answer.miss_reason);
+    if (!answer.miss.reason.empty()) {
+      *response->mutable_miss() = ToProto(answer.miss);
+    }
     return absl::OkStatus();
   };
   return ToGrpcStatus(context, pack());
@@ -224,38 +229,6 @@ grpc::Status BottledService::ListArtifacts(
     }
   }
   return ToGrpcStatus(context, records.status());
-}
-
-grpc::Status BottledService::VerifyArtifacts(
-    grpc::ServerContext* context, const v1::VerifyArtifactsRequest* request,
-    v1::VerifyArtifactsResponse* response) {
-  const auto verify = [&]() -> absl::Status {
-    std::vector<std::string> digests(request->digests().begin(),
-                                     request->digests().end());
-    if (digests.empty()) {
-      ASSIGN_OR_RETURN(const std::vector<ArtifactRecord> all,
-                       deps_.index.ListArtifacts(0));
-      for (const ArtifactRecord& record : all) {
-        digests.push_back(record.digest.ToString());
-      }
-    }
-    const VerifyDepth depth =
-        request->deep() ? VerifyDepth::kDeep : VerifyDepth::kChecksums;
-    const CallCancel cancel(call_watcher_, context);
-    for (const std::string& digest : digests) {
-      ASSIGN_OR_RETURN(const PackService::Verified verified,
-                       deps_.packs.Verify(digest, depth, cancel.token()));
-      v1::Verification& out = *response->add_verifications();
-      out.set_digest(verified.record.digest.ToString());
-      out.set_ok(verified.problem.ok());
-      out.set_problem(Printable(std::string(verified.problem.message())));
-      out.set_quarantined(verified.quarantined);
-      out.set_bytes_read(verified.report.bytes_read);
-      out.set_bytes_decoded(verified.report.bytes_decoded);
-    }
-    return absl::OkStatus();
-  };
-  return ToGrpcStatus(context, verify());
 }
 
 }  // namespace bottled

@@ -108,6 +108,8 @@ class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
   grpc::Status RemoveArtifact(grpc::ServerContext* context,
                               const v1::RemoveArtifactRequest* request,
                               v1::RemoveArtifactResponse* response) override;
+
+  // In service_integrity.cc.
   grpc::Status VerifyArtifacts(grpc::ServerContext* context,
                                const v1::VerifyArtifactsRequest* request,
                                v1::VerifyArtifactsResponse* response) override;
@@ -182,6 +184,7 @@ class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
   absl::Status FillInfo(const std::string& search_path,
                         v1::GetInfoResponse* response);
   void FillDisk(v1::DiskInfo* disk);
+  absl::Status FillIntegrity(v1::GetInfoResponse* response);
   // A live job, or a finished one rebuilt from its row. Reason JOB_NOT_FOUND.
   absl::StatusOr<std::shared_ptr<Job>> FindJob(const std::string& id);
 

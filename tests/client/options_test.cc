@@ -56,6 +56,7 @@ TEST(OptionsTest, ReadsEveryCommand) {
   EXPECT_THAT(Good({"cache", "rm", "abc", "def"}).digests,
               ElementsAre("abc", "def"));
   EXPECT_TRUE(Good({"cache", "verify", "--deep"}).deep);
+  EXPECT_TRUE(Good({"cache", "verify", "--all", "--repair"}).repair);
   EXPECT_TRUE(Good({"socket", "--start"}).start);
   EXPECT_EQ(Good({"daemon", "start"}).command, Command::kDaemonStart);
   EXPECT_EQ(Good({"daemon", "stop"}).command, Command::kDaemonStop);
@@ -77,6 +78,8 @@ TEST(OptionsTest, WhatMakesNoSenseIsAUsageError) {
       {"pack", "--build", "c", "--archive", "f"},
       {"pack", "--archive", "f", "-H", "unix:///x"},
       {"pack", "--archive", "-", "-d"},
+      {"cache", "verify", "abcdef", "--all"},
+      {"cache", "verify", "abcdef", "--repair"},
       {"pack", "a", "--cpus", "0"},
       {"pack", "a", "--cpus", "many"},
       {"pack", "a", "--memory", "1"},
