@@ -371,37 +371,6 @@ void Pipeline::Remember() {
 
 }  // namespace
 
-std::string ArchiveOptionsJson(const PackOptions& options,
-                               const Packer& packer) {
-  return fmt::format(R"({{"cpus":{},"memory_mib":{},"packer":"{}"}})",
-                     options.cpus, options.memory_mib, packer.name);
-}
-
-absl::StatusOr<std::unique_ptr<KeyClaims::Claim>> ClaimKey(
-    const PipelineDeps& deps, Job& job, const Digest& key) {
-  if (deps.claims == nullptr) {
-    return nullptr;
-  }
-  return deps.claims->Take(
-      key,
-      [&job] {
-        job.events().AddLine("another job makes the same; waiting for it",
-                             /*warning=*/false);
-      },
-      job.token());
-}
-
-void NotePacker(Job& job, const Packer& packer) {
-  job.events().AddLine(
-      fmt::format("packer {}: {}", PackerWord(packer.kind), packer.reason),
-      /*warning=*/false);
-}
-
-void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key) {
-  job.SetContentKey(key);
-  LogFailure(job, "cannot note its key", deps.index.SetJobKey(job.id(), key));
-}
-
 absl::StatusOr<ArtifactRecord> RunPackPipeline(const PipelineDeps& deps,
                                                PipelineInput input, Job& job) {
   return Pipeline(deps, std::move(input), job).Run();
