@@ -160,9 +160,9 @@ void Collector::CollectLayers(const CachePolicy& policy,
     return;
   }
   const int64_t bytes = deps_.kept->Bytes();
-  const int64_t stay = LayersThatMayStay(
-      bytes, collection.artifact_bytes,
-      collection.free_bytes + collection.trash_bytes, policy);
+  const int64_t stay =
+      LayersThatMayStay(bytes, collection.artifact_bytes,
+                        collection.free_bytes + collection.trash_bytes, policy);
   collection.kept_layer_bytes = bytes;
   collection.removed_kept_layer_bytes =
       collection.dry_run ? bytes - stay : deps_.kept->Trim(stay);

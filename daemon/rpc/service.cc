@@ -27,11 +27,11 @@ using google::protobuf::util::TimeUtil;
 
 // Names of what this release can do; docs/protocol.md explains them.
 constexpr const char* kFeatures[] = {
-    "pack.image",    "pack.archive", "pack.upload",   "pack.build",
-    "watch.resume",  "watch.events", "interest",      "verify.deep",
-    "bottles",       "prepare",      "diagnose",      "packer.native/1",
-    "packer.smolvm", "packer.push",  "leases",        "leases.stream",
-    "collect",       "warm",         "miss",          "scrub",
+    "pack.image",    "pack.archive", "pack.upload", "pack.build",
+    "watch.resume",  "watch.events", "interest",    "verify.deep",
+    "bottles",       "prepare",      "diagnose",    "packer.native/1",
+    "packer.smolvm", "packer.push",  "leases",      "leases.stream",
+    "collect",       "warm",         "miss",        "scrub",
     "verify.repair",
 };
 
