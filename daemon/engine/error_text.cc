@@ -36,15 +36,15 @@ std::string_view Trim(std::string_view text) {
 std::string JsonMessage(std::string_view body) {
   const auto shallow = [](int depth, nlohmann::json::parse_event_t,
                           nlohmann::json&) { return depth <= kMaxErrorDepth; };
-  const nlohmann::json json =
+  const nlohmann::json parsed =
       nlohmann::json::parse(body.begin(), body.end(), shallow,
                             /*allow_exceptions=*/false);
-  if (!json.is_object()) {
+  if (!parsed.is_object()) {
     return {};
   }
   for (const char* key : {"message", "cause", "error"}) {
-    const auto it = json.find(key);
-    if (it != json.end() && it->is_string()) {
+    const auto it = parsed.find(key);
+    if (it != parsed.end() && it->is_string()) {
       const auto& text = it->get_ref<const std::string&>();
       if (!Trim(text).empty()) {
         return text;
