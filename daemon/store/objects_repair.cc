@@ -56,7 +56,7 @@ absl::StatusOr<Objects::OrphanFate> Objects::SettleOrphan(
   absl::StatusOr<ArtifactRecord> record =
       ReadOrphan(places_, {.path = path, .digest = digest}, on_read);
   if (record.ok()) {
-    RETURN_IF_ERROR(Adopt(index_, clock_, *record));
+    RETURN_IF_ERROR(Adopt(places_, index_, clock_, *record));
     adopted = *std::move(record);
     return OrphanFate::kAdopted;
   }

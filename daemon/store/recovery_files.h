@@ -47,7 +47,8 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
                                           const OnRead& on_read = nullptr);
 
 // Gives it a row, used now. Its key stays with an artifact that is newer.
-absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record);
+absl::Status Adopt(const Places& places, Index& index, const Clock& clock,
+                   ArtifactRecord record);
 
 // OK for NO_SPACE, which is logged; else the status itself.
 absl::Status TolerateFullDisk(const absl::Status& status);
