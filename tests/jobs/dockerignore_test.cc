@@ -74,8 +74,8 @@ class ContextWithIgnore : public ::testing::Test {
     Write("out/file", "1");
   }
   void Write(const std::string& name, const std::string& content) {
-    std::filesystem::create_directories((temp_ / name).parent_path());
-    std::ofstream(temp_ / name) << content;
+    std::filesystem::create_directories((temp_.path() / name).parent_path());
+    std::ofstream(temp_.path() / name) << content;
   }
   std::string Get() {
     return BuildFingerprint(spec_, "salt", CancelToken()).value();
