@@ -1,5 +1,7 @@
 #include "store/schema.h"
 
+#include <sqlite3.h>
+
 #include <algorithm>
 #include <set>
 #include <string>
@@ -351,6 +353,11 @@ absl::Status Migrate(Database& db, std::span<const Migration> migrations) {
                    " applied_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID"));
   }
   ASSIGN_OR_RETURN(const std::set<std::string> applied, Applied(db));
+  // Each migration raises the version by one at most: a page was lost.
+  if (static_cast<int64_t>(applied.size()) < version) {
+    return IndexCorruptError(sqlite3_db_filename(db.handle(), "main"),
+                             "names of its migrations are missing");
+  }
   // Nothing is changed before all that is there is known to be understood.
   for (const std::string& name : applied) {
     if (std::none_of(migrations.begin(), migrations.end(),

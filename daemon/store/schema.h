@@ -30,7 +30,7 @@ absl::StatusOr<bool> NeedsMigration(Database& db,
                                     std::span<const Migration> migrations);
 
 // Applies what is missing of `migrations`. A failure leaves the database at the
-// step before. Reason INDEX_TOO_NEW.
+// step before. Reasons INDEX_TOO_NEW, INDEX_CORRUPT.
 absl::Status Migrate(Database& db, std::span<const Migration> migrations);
 
 }  // namespace bottled

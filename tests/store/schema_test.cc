@@ -113,6 +113,13 @@ TEST_F(SchemaTest, AppliesWhatIsMissingInOrder) {
   EXPECT_TRUE(HasReason(Migrate(*db_, first), kIndexTooNew));
 }
 
+// A page that was lost: the tables were there and could not be made again.
+TEST_F(SchemaTest, AVersionWithoutItsMigrationsIsDamage) {
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  ASSERT_TRUE(db_->Execute("DELETE FROM migration").ok());
+  EXPECT_TRUE(HasReason(Migrate(*db_, Migrations()), kIndexCorrupt));
+}
+
 TEST_F(SchemaTest, AFailureLeavesTheStepBefore) {
   const std::array first = {Migrations().front()};
   const std::array bad = {first[0],
