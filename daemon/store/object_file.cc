@@ -146,13 +146,23 @@ absl::StatusOr<bool> MoveAside(const fs::path& from, const fs::path& dir,
   return ErrnoError(error, "move " + from.native() + " to " + dir.native());
 }
 
+namespace {
+
+absl::Status SyncOrGiveUp(int fd, const fs::path& path) {
+  const absl::Status status = SyncFd(fd, path.native());
+  return status.ok() ? status
+                     : ArtifactDamagedError(path, "it cannot be synced");
+}
+
+}  // namespace
+
 absl::Status SyncObject(const Places& places, const Digest& digest) {
   ASSIGN_OR_RETURN(const Fd file, OpenObjectFile(places, digest));
-  RETURN_IF_ERROR(SyncFd(file.get(), places.object(digest.hex()).native()));
+  RETURN_IF_ERROR(SyncOrGiveUp(file.get(), places.object(digest.hex())));
   const fs::path record = places.object_record(digest.hex());
   if (PathExists(record)) {
     ASSIGN_OR_RETURN(const Fd fd, OpenNoFollow(record));
-    RETURN_IF_ERROR(SyncFd(fd.get(), record.native()));
+    RETURN_IF_ERROR(SyncOrGiveUp(fd.get(), record));
   }
   return SyncDir(places.object_dir(digest.hex()));
 }

@@ -59,7 +59,8 @@ absl::StatusOr<bool> MoveAside(const std::filesystem::path& from,
                                FaultSite site = FaultSite::current());
 
 // Makes the object's file, its record, if any, and their names in obj/<aa>
-// last; obj/ itself is not synced.
+// last; obj/ itself is not synced. A file whose fsync fails is damaged: its
+// bytes may be gone from memory too, and a second fsync would not say so.
 absl::Status SyncObject(const Places& places, const Digest& digest);
 
 // Copies device, inode and mtime.

@@ -204,14 +204,16 @@ absl::StatusOr<bool> Objects::HasGoodObject(
     ArtifactRecord copy = record;
     status = CheckContent(fd->get(), Path(record), copy);
   }
+  if (status.ok()) {
+    // Perhaps not by us, or by a process that did not come to syncing it.
+    status = SyncObject(places_, record.digest);
+  }
   if (HasReason(status, kArtifactDamaged)) {
     RETURN_IF_ERROR(
         QuarantineFiles(record.digest, std::string(status.message())));
     return false;
   }
   RETURN_IF_ERROR(status);
-  // Perhaps not by us, or by a process that did not come to syncing it.
-  RETURN_IF_ERROR(SyncObject(places_, record.digest));
   return true;
 }
 

@@ -221,13 +221,14 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
   return record;
 }
 
-absl::Status Adopt(const Places& places, Index& index, const Clock& clock,
-                   ArtifactRecord record) {
-  // It was copied in, or renamed by a process that was killed at once: perhaps
-  // no disk has it yet, and a row says that one has.
-  RETURN_IF_ERROR(SyncObject(places, record.digest));
-  RETURN_IF_ERROR(SyncDir(places.objects()));
-  CRASH_POINT("recovery.orphan_synced");
+// It was copied in, or renamed by a process that was killed at once: perhaps no
+// disk has it yet, and a row says that one has.
+absl::Status SyncOrphan(const Places& places, const Digest& digest) {
+  RETURN_IF_ERROR(SyncObject(places, digest));
+  return SyncDir(places.objects());
+}
+
+absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record) {
   // Nobody knows when it was last used: idle is what is not used from now on.
   record.last_used_ms = clock.NowMs();
   return index.AdoptArtifact(record, clock.NowMs());
@@ -253,16 +254,21 @@ absl::Status SettleOrphan(const Places& places, Index& index, Objects& objects,
                           const Clock& clock, const Orphan& orphan,
                           RecoveryReport& report) {
   const absl::StatusOr<ArtifactRecord> record = ReadOrphan(places, orphan);
-  if (record.ok()) {
+  absl::Status status = record.status();
+  if (status.ok()) {
     CRASH_POINT("recovery.orphan_good");
+    status = SyncOrphan(places, record->digest);
+  }
+  if (status.ok()) {
+    CRASH_POINT("recovery.orphan_synced");
     ++report.adopted;
-    return TolerateFullDisk(Adopt(places, index, clock, *record));
+    return TolerateFullDisk(Adopt(index, clock, *record));
   }
-  if (HasReason(record.status(), kArtifactDamaged)) {
+  if (HasReason(status, kArtifactDamaged)) {
     CRASH_POINT("recovery.orphan_bad");
-    return QuarantineOrphan(places, objects, orphan, record.status(), report);
+    return QuarantineOrphan(places, objects, orphan, status, report);
   }
-  LogStatus(record.status());
+  LogStatus(status);
   ++report.left_alone;
   return absl::OkStatus();
 }
