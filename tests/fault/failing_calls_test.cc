@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/seed.h"
 #include "fault/trace.h"
 #include "fault/workload.h"
 #include "fmt/format.h"
@@ -217,7 +218,7 @@ void RunWith(const Fault& fault, int n, bool& happened) {
 TEST(FailingCalls, EachIsATypedErrorAndNothingBadIsKept) {
   const char* given = std::getenv("BOTTLED_FAULT_STRIDE");
   const int stride = given == nullptr ? 3 : std::atoi(given);
-  const unsigned seed = std::random_device()();
+  const unsigned seed = testing::Seed();
   std::printf("seed %u\n", seed);
   std::minstd_rand random(seed);
   const int before = OpenDescriptors();

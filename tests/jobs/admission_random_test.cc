@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/seed.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "jobs/collection_fixture.h"
@@ -53,10 +54,7 @@ class AdmissionRandomTest : public testing::CollectionFixture {
   void CollectOne();
   void HoldOne();
 
-  const uint64_t seed_ =
-      std::getenv("BOTTLED_SEED") != nullptr
-          ? std::strtoull(std::getenv("BOTTLED_SEED"), nullptr, 10)
-          : std::random_device{}();
+  const uint64_t seed_ = testing::Seed();
   std::mt19937_64 random_{seed_};
   std::list<Running> running_;
   int made_ = 0;

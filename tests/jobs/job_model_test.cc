@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/seed.h"
 #include "gtest/gtest.h"
 #include "jobs/errors.h"
 #include "jobs/job.h"
@@ -183,7 +184,7 @@ class Walk {
 };
 
 TEST(JobModelTest, AMillionRandomSteps) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = testing::Seed();
   Walk walk(seed);
   EXPECT_TRUE(walk.Steps(1'000'000)) << "seed " << seed;
   printf("seed %u: %d jobs\n", seed, walk.jobs());

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/seed.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "jobs/cache_hit.h"
@@ -140,7 +141,7 @@ class LeaseRace : public ::testing::Test {
 };
 
 TEST_F(LeaseRace, ALeasedPathIsWholeWhileTheCollectorRuns) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing::Seed();
   fmt::print("seed {}\n", seed);
   std::atomic<bool> done = false;
   int64_t removed = 0;

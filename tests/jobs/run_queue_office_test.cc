@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jobs/run_queue.h"
@@ -180,7 +181,7 @@ TEST(RunQueueOfficeTest, PeopleDoNotWaitForABacklog) {
 
 // However busy it is: a job that could have yielded did.
 TEST(RunQueueOfficeTest, WarmingYieldsInAnyCrowd) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = testing::Seed();
   printf("seed %u\n", seed);
   for (unsigned round = 0; round < 4; ++round) {
     std::mt19937 random(seed + round);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "platform/temp_dir.h"
@@ -232,7 +233,7 @@ TEST_F(ScrubberTest, WhatWasMadeAgainMeanwhileIsNotCondemned) {
 TEST_F(ScrubberTest, AllDamageIsFoundByAHitOrByAScrub) {
   constexpr int kCount = 1000;
   enum Damage { kFlip, kCut, kGrown, kWritten, kFooter, kReplaced, kLinked };
-  const unsigned seed = std::random_device()();
+  const unsigned seed = testing::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   std::vector<ArtifactRecord> records;

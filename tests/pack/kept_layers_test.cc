@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "image/tar_builder.h"
@@ -217,7 +218,7 @@ TEST_F(KeptLayersTest, ADamagedFileIsNeverUsed) {
 // Random stacks of few layers, packed one after the other, while files are
 // damaged and removed: always the bytes of a cold pack.
 TEST_F(KeptLayersTest, AlwaysTheBytesOfAColdPack) {
-  const unsigned seed = std::random_device()();
+  const unsigned seed = testing::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   const auto below = [&](size_t n) { return random() % n; };

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "store/errors.h"
@@ -170,7 +171,7 @@ class MutantsTest : public ::testing::Test {
     return served;
   }
 
-  const unsigned seed_ = std::random_device()();
+  const unsigned seed_ = testing::Seed();
   std::mt19937 random_{seed_};
   const MemoryDir dir_;
   StoreEnv env_;

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "platform/temp_dir.h"
@@ -143,7 +144,7 @@ TEST_F(RebuildTest, RandomDamageNeitherCrashesNorLies) {
   }
   env_.Stop();
   const std::string good = ReadAll(places().database());
-  const unsigned seed = std::random_device()();
+  const unsigned seed = testing::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   int started = 0;
