@@ -55,16 +55,19 @@ absl::StatusOr<Objects::OrphanFate> Objects::SettleOrphan(
   }
   absl::StatusOr<ArtifactRecord> record =
       ReadOrphan(places_, {.path = path, .digest = digest}, on_read);
-  if (record.ok()) {
-    RETURN_IF_ERROR(Adopt(places_, index_, clock_, *record));
+  absl::Status status = record.status();
+  if (status.ok()) {
+    status = SyncOrphan(places_, digest);
+  }
+  if (status.ok()) {
+    RETURN_IF_ERROR(Adopt(index_, clock_, *record));
     adopted = *std::move(record);
     return OrphanFate::kAdopted;
   }
-  if (!HasReason(record.status(), kArtifactDamaged)) {
-    return record.status();
+  if (!HasReason(status, kArtifactDamaged)) {
+    return status;
   }
-  RETURN_IF_ERROR(
-      QuarantineFiles(digest, std::string(record.status().message())));
+  RETURN_IF_ERROR(QuarantineFiles(digest, std::string(status.message())));
   return OrphanFate::kQuarantined;
 }
 

@@ -7,15 +7,15 @@
 #include <cstdlib>
 #include <random>
 
-namespace bottled::testing {
+namespace bottled {
 
-inline unsigned Seed() {
+inline unsigned TestSeed() {
   const char* given = std::getenv("BOTTLED_TEST_SEED");
   return given == nullptr
              ? std::random_device()()
              : static_cast<unsigned>(std::strtoul(given, nullptr, 10));
 }
 
-}  // namespace bottled::testing
+}  // namespace bottled
 
 #endif  // BOTTLED_TESTS_BASE_SEED_H_

@@ -54,7 +54,7 @@ class AdmissionRandomTest : public testing::CollectionFixture {
   void CollectOne();
   void HoldOne();
 
-  const uint64_t seed_ = testing::Seed();
+  const uint64_t seed_ = TestSeed();
   std::mt19937_64 random_{seed_};
   std::list<Running> running_;
   int made_ = 0;
@@ -150,7 +150,7 @@ void AdmissionRandomTest::HoldOne() {
 
 TEST_F(AdmissionRandomTest, NobodyIsPromisedTheSameRoomTwice) {
   constexpr int kSteps = 1500;
-  SCOPED_TRACE(fmt::format("BOTTLED_SEED={}", seed_));
+  SCOPED_TRACE(fmt::format("BOTTLED_TEST_SEED={}", seed_));
   room_ = 20 * kBytes;
   Use({.max_bytes = 15 * kBytes,
        .min_free_bytes = kBytes,

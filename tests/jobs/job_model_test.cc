@@ -184,7 +184,7 @@ class Walk {
 };
 
 TEST(JobModelTest, AMillionRandomSteps) {
-  const unsigned seed = testing::Seed();
+  const unsigned seed = TestSeed();
   Walk walk(seed);
   EXPECT_TRUE(walk.Steps(1'000'000)) << "seed " << seed;
   printf("seed %u: %d jobs\n", seed, walk.jobs());

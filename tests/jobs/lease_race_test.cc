@@ -141,7 +141,7 @@ class LeaseRace : public ::testing::Test {
 };
 
 TEST_F(LeaseRace, ALeasedPathIsWholeWhileTheCollectorRuns) {
-  const uint64_t seed = testing::Seed();
+  const uint64_t seed = TestSeed();
   fmt::print("seed {}\n", seed);
   std::atomic<bool> done = false;
   int64_t removed = 0;

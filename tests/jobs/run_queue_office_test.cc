@@ -181,7 +181,7 @@ TEST(RunQueueOfficeTest, PeopleDoNotWaitForABacklog) {
 
 // However busy it is: a job that could have yielded did.
 TEST(RunQueueOfficeTest, WarmingYieldsInAnyCrowd) {
-  const unsigned seed = testing::Seed();
+  const unsigned seed = TestSeed();
   printf("seed %u\n", seed);
   for (unsigned round = 0; round < 4; ++round) {
     std::mt19937 random(seed + round);

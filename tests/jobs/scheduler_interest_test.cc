@@ -307,7 +307,7 @@ TEST_F(InterestTest, AWarmerKeepsWhatItsLastCallerLeaves) {
 // left without a result, and the books are empty in the end.
 TEST_F(InterestTest, RandomInterleavingsLoseNobody) {
   Start({.max_running = 3, .leave_grace = std::chrono::milliseconds(1)});
-  const unsigned seed = testing::Seed();
+  const unsigned seed = TestSeed();
   printf("seed %u\n", seed);
   std::atomic<int> results = 0;
   std::vector<std::thread> threads;

@@ -233,7 +233,7 @@ TEST_F(ScrubberTest, WhatWasMadeAgainMeanwhileIsNotCondemned) {
 TEST_F(ScrubberTest, AllDamageIsFoundByAHitOrByAScrub) {
   constexpr int kCount = 1000;
   enum Damage { kFlip, kCut, kGrown, kWritten, kFooter, kReplaced, kLinked };
-  const unsigned seed = testing::Seed();
+  const unsigned seed = TestSeed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   std::vector<ArtifactRecord> records;

@@ -218,7 +218,7 @@ TEST_F(KeptLayersTest, ADamagedFileIsNeverUsed) {
 // Random stacks of few layers, packed one after the other, while files are
 // damaged and removed: always the bytes of a cold pack.
 TEST_F(KeptLayersTest, AlwaysTheBytesOfAColdPack) {
-  const unsigned seed = testing::Seed();
+  const unsigned seed = TestSeed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   const auto below = [&](size_t n) { return random() % n; };

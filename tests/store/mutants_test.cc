@@ -171,7 +171,7 @@ class MutantsTest : public ::testing::Test {
     return served;
   }
 
-  const unsigned seed_ = testing::Seed();
+  const unsigned seed_ = TestSeed();
   std::mt19937 random_{seed_};
   const MemoryDir dir_;
   StoreEnv env_;

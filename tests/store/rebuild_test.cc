@@ -144,7 +144,7 @@ TEST_F(RebuildTest, RandomDamageNeitherCrashesNorLies) {
   }
   env_.Stop();
   const std::string good = ReadAll(places().database());
-  const unsigned seed = testing::Seed();
+  const unsigned seed = TestSeed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   int started = 0;
