@@ -46,8 +46,8 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
                                           const Orphan& orphan,
                                           const OnRead& on_read = nullptr);
 
-// To be called before Adopt(): it may be in memory only, and a row says that the
-// disk has it. Reason ARTIFACT_DAMAGED when its bytes were lost over that.
+// To be called before Adopt(): it may be in memory only, and a row says that
+// the disk has it. Reason ARTIFACT_DAMAGED when its bytes were lost over that.
 absl::Status SyncOrphan(const Places& places, const Digest& digest);
 
 // Gives it a row, used now. Its key stays with an artifact that is newer.
