@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "fmt/format.h"
@@ -27,7 +28,9 @@ Places PlacesIn(const fs::path& root) {
   return places;
 }
 
-StoreEnv::StoreEnv(const fs::path& root) : places_(PlacesIn(root)) {}
+StoreEnv::StoreEnv(const fs::path& root) : StoreEnv(PlacesIn(root)) {}
+
+StoreEnv::StoreEnv(Places places) : places_(std::move(places)) {}
 
 StoreEnv::~StoreEnv() { Stop(); }
 

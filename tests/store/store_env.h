@@ -39,6 +39,7 @@ Places PlacesIn(const std::filesystem::path& root);
 class StoreEnv {
  public:
   explicit StoreEnv(const std::filesystem::path& root);
+  explicit StoreEnv(Places places);
   ~StoreEnv();
 
   // As the daemon starts: lock, index, objects, recovery. Before the call
