@@ -26,8 +26,8 @@ void Watchers::Set(std::map<std::string, Loop> wanted) {
     if (!running_.contains(key)) {
       Watcher& watcher = running_[key];
       watcher.thread =
-          std::thread([loop = std::move(loop), token = watcher.stop.token()] {
-            loop(token);
+          std::thread([run = std::move(loop), token = watcher.stop.token()] {
+            run(token);
           });
     }
   }

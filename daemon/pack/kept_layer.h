@@ -20,7 +20,7 @@
 #include "absl/status/statusor.h"
 #include "image/digest.h"
 #include "image/layer_blob.h"
-#include "pack/layer_cutter.h"
+#include "pack/cut_layer.h"
 
 namespace bottled {
 

@@ -21,41 +21,15 @@
 #include "absl/status/statusor.h"
 #include "base/cancel.h"
 #include "image/archive_reader.h"
-#include "image/entry.h"
 #include "image/layer_reader.h"
+#include "pack/cut_layer.h"
 #include "pack/frame_pool.h"
+#include "pack/kept_layers.h"
 
 namespace bottled {
 
 // Uncompressed size of a block; docs/performance.md says why.
 inline constexpr int64_t kBlockBytes = int64_t{4} << 20;
-
-// Where the tar bytes (headers, content, padding) of one entry are.
-struct EntryPlace {
-  // Index into CutLayer::blocks; -1 for entries that go into no block.
-  int block = -1;
-  // Offset of the first header byte in that block's uncompressed bytes.
-  uint32_t offset = 0;
-  uint32_t header_bytes = 0;
-};
-
-// One block of a layer.
-struct CutBlock {
-  int frame = 0;  // number in the FramePool
-  // The entries that have bytes in it: [first_entry, last_entry] in layer
-  // order, those without bytes among them not counted.
-  size_t first_entry = 0;
-  size_t last_entry = 0;
-};
-
-// One layer after the cut. `places` is parallel to `entries`.
-struct CutLayer {
-  LayerEntries entries;
-  std::vector<EntryPlace> places;
-  std::vector<CutBlock> blocks;
-};
-
-struct OpenKeptLayer;
 
 // Not thread-safe.
 class LayerCutter : public LayerConsumer {
