@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/sanitized.h"
 #include "base/seed.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
@@ -149,7 +150,7 @@ void AdmissionRandomTest::HoldOne() {
 }
 
 TEST_F(AdmissionRandomTest, NobodyIsPromisedTheSameRoomTwice) {
-  constexpr int kSteps = 1500;
+  constexpr int kSteps = kSanitized ? 500 : 1500;
   SCOPED_TRACE(fmt::format("BOTTLED_TEST_SEED={}", seed_));
   room_ = 20 * kBytes;
   Use({.max_bytes = 15 * kBytes,

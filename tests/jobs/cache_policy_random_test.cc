@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitized.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "image/digest.h"
@@ -163,7 +164,7 @@ std::string Complaint(const History& history,
 }
 
 TEST(CachePolicyRandomTest, RandomHistoriesEndWithinTheLimits) {
-  constexpr int kCases = 100'000;
+  constexpr int kCases = Turns(100'000);
   std::mt19937_64 random(20'261'126);
   std::map<std::string, int> reasons;
   int reservations = 0;

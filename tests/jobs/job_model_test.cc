@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/sanitized.h"
 #include "base/seed.h"
 #include "gtest/gtest.h"
 #include "jobs/errors.h"
@@ -186,7 +187,7 @@ class Walk {
 TEST(JobModelTest, AMillionRandomSteps) {
   const unsigned seed = TestSeed();
   Walk walk(seed);
-  EXPECT_TRUE(walk.Steps(1'000'000)) << "seed " << seed;
+  EXPECT_TRUE(walk.Steps(Turns(1'000'000))) << "seed " << seed;
   printf("seed %u: %d jobs\n", seed, walk.jobs());
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/sanitized.h"
 #include "base/seed.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
@@ -31,7 +32,7 @@ using testing::PublishFile;
 
 constexpr int kRacers = 8;
 constexpr size_t kRaceKeys = 6;
-constexpr int kDefaultRuns = 250;
+constexpr int kDefaultRuns = Turns(250);
 
 int Runs() {
   const char* const text = std::getenv("BOTTLED_LEASE_RUNS");

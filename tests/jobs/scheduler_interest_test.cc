@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/sanitized.h"
 #include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -314,7 +315,7 @@ TEST_F(InterestTest, RandomInterleavingsLoseNobody) {
   for (unsigned t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       std::mt19937 random(seed + t);
-      for (int i = 0; i < 1250; ++i) {
+      for (int i = 0; i < Turns(1250); ++i) {
         const std::string key = std::to_string(random() % 4);
         const bool warm = random() % 3 == 0;
         const unsigned how = random() % 4;

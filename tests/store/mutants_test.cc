@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/sanitized.h"
 #include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -31,7 +32,7 @@ using testing::Tree;
 using testing::WriteAllTo;
 
 constexpr int kKeys = 6;
-constexpr int kMutants = 500;
+constexpr int kMutants = Turns(500);
 constexpr int kParts = 4;
 constexpr size_t kPage = 4096;
 

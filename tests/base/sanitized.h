@@ -1,0 +1,26 @@
+// Whether this build has a sanitizer: random tests take fewer turns then, as
+// each costs ten times as much.
+
+#ifndef BOTTLED_TESTS_BASE_SANITIZED_H_
+#define BOTTLED_TESTS_BASE_SANITIZED_H_
+
+namespace bottled {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define BOTTLED_TESTS_SANITIZED 1
+#endif
+#endif
+
+#ifdef BOTTLED_TESTS_SANITIZED
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+// `turns`, or a tenth of them.
+constexpr int Turns(int turns) { return kSanitized ? turns / 10 : turns; }
+
+}  // namespace bottled
+
+#endif  // BOTTLED_TESTS_BASE_SANITIZED_H_
