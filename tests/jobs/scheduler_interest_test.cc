@@ -27,7 +27,7 @@ class InterestTest : public testing::SchedulerFixture {
                                 bool tied = true) {
     const auto submission = Submit(
         key,
-        [this, nearly_done,
+        [nearly_done,
          held = Held()](Job& job) mutable -> absl::StatusOr<ArtifactRecord> {
           job.events().StartStage(nearly_done ? Stage::kPublish : Stage::kRead);
           return held(job);
