@@ -90,8 +90,7 @@ absl::StatusOr<ArtifactRecord> Objects::ResumePublish(const std::string& job_id,
       RETURN_IF_ERROR(DropStaged(staged, StagedRecord(job_id, record)));
     } else {
       RETURN_IF_ERROR(content);
-      // The process that died may have done neither.
-      RETURN_IF_ERROR(SyncFd(fd->get(), staged.native()));
+      // The file was synced before its job was noted as publishing.
       RETURN_IF_ERROR(WriteStagedRecord(job_id, record));
     }
   }

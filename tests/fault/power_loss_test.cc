@@ -269,7 +269,10 @@ std::set<std::string> SyncSites(const std::vector<Recorded>& traces) {
       const bool resumes = op.site ==
                            "publish.cc WriteStagedRecord: fsync "
                            "home/user/cache/stage/<job>";
-      if (!op.mark && op.op == FaultOp::kFsync && !journal && !resumes) {
+      // Copies of the index: a bad one is not put back, and none is promised.
+      const bool copy = op.site.find("/backup") != op.site.npos;
+      if (!op.mark && op.op == FaultOp::kFsync && !journal && !resumes &&
+          !copy) {
         sites.insert(op.site);
       }
     }
