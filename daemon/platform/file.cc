@@ -1,15 +1,14 @@
 #include "platform/file.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "platform/disk_space.h"
 #include "platform/errors.h"
 #include "platform/fault_calls.h"
 #include "platform/temporary.h"
@@ -150,34 +149,14 @@ absl::Status PreadAll(int fd, std::span<char> out, int64_t offset) {
   return absl::OkStatus();
 }
 
-namespace {
-
-// `count` tells which number of blocks is meant.
-absl::StatusOr<int64_t> FileSystemBytes(const std::filesystem::path& path,
-                                        fsblkcnt_t statvfs::* count) {
-  struct statvfs info = {};
-  if (::statvfs(path.c_str(), &info) != 0) {
-    const int error = errno;
-    return ErrnoError(error, "statvfs " + path.native());
-  }
-  const auto blocks = static_cast<uint64_t>(info.*count);
-  const auto size = static_cast<uint64_t>(info.f_frsize);
-  constexpr auto kMax =
-      static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  if (size != 0 && blocks > kMax / size) {
-    return std::numeric_limits<int64_t>::max();
-  }
-  return static_cast<int64_t>(blocks * size);
-}
-
-}  // namespace
-
 absl::StatusOr<int64_t> FreeBytes(const std::filesystem::path& path) {
-  return FileSystemBytes(path, &statvfs::f_bavail);
+  ASSIGN_OR_RETURN(const DiskSpace space, LookAtDisk(path));
+  return space.free_bytes;
 }
 
 absl::StatusOr<int64_t> TotalBytes(const std::filesystem::path& path) {
-  return FileSystemBytes(path, &statvfs::f_blocks);
+  ASSIGN_OR_RETURN(const DiskSpace space, LookAtDisk(path));
+  return space.total_bytes;
 }
 
 }  // namespace bottled
