@@ -12,11 +12,10 @@
 namespace bottled {
 
 void Daemon::OpenKeptLayers() {
-  CachePolicy policy;
-  policy.max_bytes = options_.cache_max_bytes;
   const int64_t total_bytes = TotalBytes(places_.cache_dir).value_or(0);
-  const int64_t share =
-      options_.keep_layers == 0 ? 0 : LayerShare(Resolved(policy, total_bytes));
+  const int64_t share = options_.keep_layers == 0
+                            ? 0
+                            : LayerShare(Resolved(Policy(), total_bytes));
   absl::StatusOr<std::unique_ptr<KeptLayers>> layers =
       KeptLayers::Open(places_, {.max_bytes = share});
   if (!layers.ok()) {

@@ -10,8 +10,6 @@
 namespace bottled {
 
 void Daemon::MakeWarming(const Clock& clock) {
-  CachePolicy policy;
-  policy.min_free_bytes = options_.cache_min_free_bytes;
   const std::filesystem::path dir = places_.cache_dir;
   warm_guard_ = std::make_unique<WarmGuard>(
       WarmGuard::Options{.max_stalled =
@@ -19,9 +17,10 @@ void Daemon::MakeWarming(const Clock& clock) {
       WarmGuard::Machine{
           .load = [] { return ReadHostLoad(); },
           .free_bytes = [dir] { return FreeBytes(dir); },
-          .min_free_bytes = [dir, policy]() -> absl::StatusOr<int64_t> {
-            ASSIGN_OR_RETURN(const int64_t total, TotalBytes(dir));
-            return Resolved(policy, total).min_free_bytes;
+          .min_free_bytes =
+              [admission = admission_.get()]() -> absl::StatusOr<int64_t> {
+            ASSIGN_OR_RETURN(const CachePolicy policy, admission->policy());
+            return policy.min_free_bytes;
           }});
   WarmService::Options warming;
   warming.times.interval = std::chrono::minutes(options_.warm_interval_minutes);
