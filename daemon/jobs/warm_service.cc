@@ -100,9 +100,7 @@ absl::StatusOr<WarmResult> WarmService::Warm(PrepareSpec spec, bool keep,
     // Whoever looks at it now has not seen what this caller knows.
     mine = !entry.busy && entry.job == nullptr;
     if (mine) {
-      entry.busy = true;
-      entry.touched = false;
-      entry.due.reset();
+      table_.BeginLook(entry);
     }
   }
   if (mine) {

@@ -146,9 +146,7 @@ WarmEntry* WarmTable::TakeDue(Time now) {
     }
   }
   if (first != nullptr) {
-    first->busy = true;
-    first->touched = false;
-    first->due.reset();
+    BeginLook(*first);
   }
   return first;
 }
@@ -162,6 +160,12 @@ std::optional<WarmTable::Time> WarmTable::NextDue() const {
     }
   }
   return next;
+}
+
+void WarmTable::BeginLook(WarmEntry& entry) const {
+  entry.busy = true;
+  entry.touched = false;
+  entry.due.reset();
 }
 
 void WarmTable::EndLook(WarmEntry& entry, Time now) const {

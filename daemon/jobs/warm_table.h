@@ -106,6 +106,8 @@ class WarmTable {
   // When the next one is due.
   std::optional<Time> NextDue() const;
 
+  // It is looked at from now on, and not touched any more.
+  void BeginLook(WarmEntry& entry) const;
   // The look is over; when it is to be looked at again follows from how it
   // ended, unless it was touched meanwhile.
   void EndLook(WarmEntry& entry, Time now) const;
