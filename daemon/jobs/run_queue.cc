@@ -134,10 +134,8 @@ std::optional<RunQueue::Entry> RunQueue::Start(TimePoint now) {
   waiting_.erase(next);
   ForgetIdleClients();
   running_keys_.insert(entry.job->flight_key());
-  running_.push_back({.job = entry.job,
-                      .started = now,
-                      .yields = entry.yields,
-                      .spared = aged});
+  running_.push_back(
+      {.job = entry.job, .yields = entry.yields, .spared = aged});
   return entry;
 }
 

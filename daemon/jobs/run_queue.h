@@ -82,7 +82,6 @@ class RunQueue {
  private:
   struct Running {
     std::shared_ptr<Job> job;
-    TimePoint started;
     int yields = 0;
     // The aged one may not be asked to yield.
     bool spared = false;
