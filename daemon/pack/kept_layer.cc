@@ -6,7 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "pack/errors.h"
 
 namespace bottled {
@@ -168,26 +170,10 @@ bool IsConsistent(const KeptLayer& kept) {
 }
 
 std::string Raw(const Digest& digest) {
-  std::string raw;
-  for (size_t i = 0; i + 1 < digest.hex().size(); i += 2) {
-    const auto nibble = [&](size_t at) {
-      const char c = digest.hex()[at];
-      return c <= '9' ? c - '0' : c - 'a' + 10;
-    };
-    raw += static_cast<char>(nibble(i) * 16 + nibble(i + 1));
-  }
-  return raw;
+  return absl::HexStringToBytes(digest.hex());
 }
 
-Digest FromRaw(std::string_view raw) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const char c : raw) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return Digest::FromHex(hex);
-}
+Digest FromRaw(std::string_view raw) { return Digest::FromHex(HexEncode(raw)); }
 
 // The trailer up to its SHA-256.
 std::string TrailerStart(const Digest& artifact, int64_t body_bytes) {
