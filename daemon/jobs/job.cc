@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace bottled {
 namespace {
@@ -287,6 +288,13 @@ JobSnapshot Job::Snapshot() const {
   snapshot.last_seq = events_.last_seq();
   snapshot.progress = events_.progress();
   return snapshot;
+}
+
+void LogFailure(const Job& job, const char* what, const absl::Status& status) {
+  if (!status.ok()) {
+    Log("jobs")->warn("job {}: {}: {}", job.id(), what,
+                      std::string(status.message()));
+  }
 }
 
 }  // namespace bottled

@@ -168,6 +168,10 @@ class Job {
   Miss miss_ ABSL_GUARDED_BY(mu_);
 };
 
+// Logs what went wrong beside the job's work, which goes on: "what" as in
+// "cannot note its key". Nothing for OK.
+void LogFailure(const Job& job, const char* what, const absl::Status& status);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_JOBS_JOB_H_

@@ -103,11 +103,8 @@ absl::Status NoteMiss(Index& index, Job& job, const Miss& miss) {
   job.events().AddLine(
       fmt::format("made because {} [{}]", MissSentence(miss), miss.reason),
       /*warning=*/miss.suspect());
-  const absl::Status noted = index.SetJobMiss(job.id(), miss);
-  if (!noted.ok()) {
-    Log("jobs")->warn("job {}: cannot note why it is made: {}", job.id(),
-                      std::string(noted.message()));
-  }
+  LogFailure(job, "cannot note why it is made",
+             index.SetJobMiss(job.id(), miss));
   return miss.suspect() && job.job_class() == JobClass::kWarm
              ? DiskSuspect(job.source(), miss.quarantines)
              : absl::OkStatus();

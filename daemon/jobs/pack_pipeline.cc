@@ -5,7 +5,6 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "engine/errors.h"
@@ -39,13 +38,6 @@ bool IsPassing(const absl::Status& status) {
     }
   }
   return false;
-}
-
-void LogFailure(const Job& job, const char* what, const absl::Status& status) {
-  if (!status.ok()) {
-    Log("jobs")->warn("job {}: {}: {}", job.id(), what,
-                      std::string(status.message()));
-  }
 }
 
 // One run. Steps in the order of their declaration.

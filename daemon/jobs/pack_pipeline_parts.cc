@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include "base/log.h"
 #include "fmt/format.h"
 #include "jobs/pack_pipeline.h"
 
@@ -37,11 +36,7 @@ void NotePacker(Job& job, const Packer& packer) {
 
 void NoteContentKey(const PipelineDeps& deps, Job& job, const Digest& key) {
   job.SetContentKey(key);
-  if (const absl::Status noted = deps.index.SetJobKey(job.id(), key);
-      !noted.ok()) {
-    Log("jobs")->warn("job {}: cannot note its key: {}", job.id(),
-                      std::string(noted.message()));
-  }
+  LogFailure(job, "cannot note its key", deps.index.SetJobKey(job.id(), key));
 }
 
 }  // namespace bottled

@@ -20,13 +20,6 @@ constexpr size_t kLogTailLines = 20;
 // How often old rows are trimmed, counted in jobs.
 constexpr int64_t kTrimEvery = 100;
 
-void LogFailure(const Job& job, const char* what, const absl::Status& status) {
-  if (!status.ok()) {
-    Log("jobs")->warn("job {}: {}: {}", job.id(), what,
-                      std::string(status.message()));
-  }
-}
-
 // The boundary that no exception passes: a job that ran out of memory must not
 // end the daemon.
 absl::StatusOr<ArtifactRecord> Invoke(Scheduler::Work& work, Job& job) {
