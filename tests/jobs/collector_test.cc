@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jobs/cache_fixture.h"
 #include "jobs/tools.h"
 
 namespace bottled {
@@ -29,17 +29,11 @@ using ::testing::UnorderedElementsAre;
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kBytes = 1000;
 constexpr std::chrono::milliseconds kDay = std::chrono::hours(24);
 
-class CollectorTest : public ::testing::Test {
+class CollectorTest : public testing::CacheFixture {
  protected:
-  CollectorTest() {
-    auto objects = Objects::Open(index_.places(), *index_, clock_);
-    EXPECT_TRUE(objects.ok()) << objects.status();
-    objects_ = *std::move(objects);
-    Use({.max_bytes = 100 * kBytes, .min_free_bytes = 1});
-  }
+  CollectorTest() { Use({.max_bytes = 100 * kBytes, .min_free_bytes = 1}); }
 
   void Use(const CachePolicy& policy) {
     collector_ = std::make_unique<Collector>(
@@ -56,47 +50,6 @@ class CollectorTest : public ::testing::Test {
                 [] { return absl::StatusOr<int64_t>(int64_t{1} << 40); }});
   }
 
-  // A file of kBytes, made now, that `key` leads to from here on.
-  ArtifactRecord Publish(const std::string& name, const std::string& key) {
-    const std::string id = "job-" + name;
-    JobRecord job;
-    job.id = id;
-    job.source = "test";
-    job.content_key = Sha256Of(key);
-    job.created_ms = clock_.NowMs();
-    EXPECT_TRUE(index_->InsertJob(job).ok());
-    EXPECT_TRUE(index_->MarkRunning(id, clock_.NowMs()).ok());
-    std::string content = name + std::string(kBytes - 64 - name.size(), '.');
-    content += "SMOLPACK" + std::string(56, '\x01');
-    const auto stage = objects_->MakeStage(id);
-    EXPECT_TRUE(stage.ok()) << stage.status();
-    std::ofstream(*stage / "out", std::ios::binary) << content;
-    ArtifactRecord record;
-    record.digest = Sha256Of(content);
-    record.content_key = job.content_key;
-    record.key_inputs = "{}";
-    record.size_bytes = kBytes;
-    record.platform = "linux/amd64";
-    record.config_digest = Sha256Of("config");
-    record.layer_digest = Sha256Of("layer");
-    record.packer = "native/1";
-    const auto published = objects_->Publish(id, *stage / "out", record);
-    EXPECT_TRUE(published.ok()) << published.status();
-    objects_->RemoveStage(id);
-    names_[record.digest] = name;
-    return published.ok() ? *published : ArtifactRecord();
-  }
-  // One a day, the first the oldest.
-  std::vector<ArtifactRecord> PublishDaily(
-      const std::vector<std::string>& names) {
-    std::vector<ArtifactRecord> records;
-    for (const std::string& name : names) {
-      records.push_back(Publish(name, "key of " + name));
-      clock_.Advance(kDay);
-    }
-    return records;
-  }
-
   Collection Collect(bool dry_run = false) {
     auto collection = collector_->Collect(dry_run, CancelToken());
     EXPECT_TRUE(collection.ok()) << collection.status();
@@ -110,16 +63,6 @@ class CollectorTest : public ::testing::Test {
     }
     return texts;
   }
-  std::vector<std::string> Left() {
-    std::vector<std::string> names;
-    const auto records = index_->ListArtifacts(0);
-    EXPECT_TRUE(records.ok()) << records.status();
-    for (const ArtifactRecord& record : *records) {
-      names.push_back(names_[record.digest]);
-      EXPECT_TRUE(fs::exists(objects_->Path(record)));
-    }
-    return names;
-  }
   std::vector<std::string> ToldGone() {
     std::vector<std::string> names;
     const auto batch = feed_.Since(first_change_, 1000);
@@ -130,14 +73,9 @@ class CollectorTest : public ::testing::Test {
     return names;
   }
 
-  TestClock clock_;
-  TestIndex index_;
-  std::unique_ptr<Objects> objects_;
-  Leases leases_{*index_, clock_};
   ChangeFeed feed_{clock_};
   const int64_t first_change_ = feed_.last_seq();
   int64_t free_bytes_ = 1'000'000;
-  std::map<Digest, std::string> names_;
   std::unique_ptr<Collector> collector_;
 };
 
