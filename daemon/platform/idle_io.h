@@ -2,8 +2,8 @@
 // everybody else, where the system can do that; else it does nothing.
 //
 // Linux: the I/O class "idle" of ioprio_set(2), which schedulers such as bfq
-// heed. macOS: setiopolicy_np(3). Of one thread, and for short: what the thread
-// writes with a lock held would be held up as well.
+// heed. macOS: setiopolicy_np(3). Of one thread, which should hold no lock
+// meanwhile: who waits for it would come last as well.
 
 #ifndef BOTTLED_PLATFORM_IDLE_IO_H_
 #define BOTTLED_PLATFORM_IDLE_IO_H_

@@ -5,10 +5,9 @@
 
 namespace bottled {
 
-// From now on the calling thread gets processor and disk only when others leave
-// them, as far as the system can tell them apart. Linux: nice 19 and the idle
-// I/O class (setpriority(2), ioprio_set(2)), which only some I/O schedulers
-// know. There is no way back. Errors are ignored.
+// From now on the calling thread gets the processor only when others leave it.
+// Linux: nice 19 (setpriority(2)). There is no way back. Errors are ignored.
+// For the disk see IdleIo.
 void LowerThreadPriority();
 
 }  // namespace bottled

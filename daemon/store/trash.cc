@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "platform/fault_points.h"
 #include "platform/file.h"
+#include "platform/idle_io.h"
 #include "platform/thread_priority.h"
 #include "store/object_file.h"
 
@@ -118,6 +119,7 @@ absl::Status Trash::RemoveAll(bool background) {
 
 void Trash::Run() {
   LowerThreadPriority();
+  const IdleIo idle;
   while (true) {
     int64_t round = 0;
     {
