@@ -3,6 +3,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "gtest/gtest.h"
 
 namespace bottled {
@@ -16,6 +18,9 @@ int IoClass() {
 TEST(IdleIo, IsOfAScope) {
   const int before = IoClass();
   if (before < 0) {
+    if (std::getenv("CI") != nullptr) {
+      FAIL() << "no ioprio_get here";
+    }
     GTEST_SKIP() << "no ioprio_get here";
   }
   {
