@@ -30,31 +30,6 @@ constexpr std::chrono::seconds kDiskInterval(1);
 // A plan does not wait longer than this for an engine that hangs.
 constexpr std::chrono::seconds kQuickTimeout(2);
 
-void LogRecovery(const RecoveryReport& report) {
-  if (report.index_rebuilt) {
-    Log("app")->warn("the index was damaged and has been rebuilt from {}",
-                     report.backup_ms == 0
-                         ? "the files"
-                         : "its copy of " + FormatTimeMs(report.backup_ms));
-  }
-  if (report.left_alone > 0) {
-    Log("app")->warn(
-        "{} files in the cache have no row and were left alone: the index may "
-        "be older than the cache",
-        report.left_alone);
-  }
-  const int repaired = report.interrupted_jobs + report.finished_publications +
-                       report.adopted + report.quarantined + report.missing +
-                       report.stages_removed;
-  if (repaired > 0) {
-    Log("app")->info(
-        "recovered: {} jobs interrupted, {} publications finished, {} files "
-        "adopted, {} quarantined, {} missing, {} stages removed",
-        report.interrupted_jobs, report.finished_publications, report.adopted,
-        report.quarantined, report.missing, report.stages_removed);
-  }
-}
-
 // What of our environment smolvm needs to find its own parts.
 std::vector<std::string> SmolvmEnvironment() {
   std::vector<std::string> out;

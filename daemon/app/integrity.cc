@@ -1,13 +1,16 @@
 #include "app/integrity.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "jobs/cache_hit.h"
 #include "store/backup.h"
 #include "store/quarantine.h"
+#include "store/recovery.h"
 
 namespace bottled {
 namespace {
@@ -55,17 +58,21 @@ void KeepUp(Index& index, const Places& places, const Clock& clock) {
 
 Integrity::Integrity(const Scrubber::Deps& deps, const Places& places,
                      const Options& options)
-    : scrubber_(deps, ScrubOptions(options)),
+    : deps_(deps),
+      places_(places),
+      options_(options),
+      scrubber_(deps, ScrubOptions(options)),
       after_crash_(deps.index.after_crash()) {
   keeping_up_ = std::make_unique<Periodic>(
       kKeepUpInterval,
       [&index = deps.index, &places, &clock = deps.clock](const CancelToken&) {
         KeepUp(index, places, clock);
       });
-  if (options.scrub_days > 0) {
-    scrubbing_ = std::make_unique<Periodic>(
-        kScrubInterval, [this](const CancelToken& cancel) { Scrub(cancel); });
-  }
+  scrubbing_ = std::make_unique<Periodic>(kScrubInterval,
+                                          [this](const CancelToken& cancel) {
+                                            Settle(cancel);
+                                            Scrub(cancel);
+                                          });
 }
 
 Integrity::~Integrity() {
@@ -73,7 +80,25 @@ Integrity::~Integrity() {
   keeping_up_.reset();
 }
 
+void Integrity::Settle(const CancelToken& cancel) {
+  if (std::exchange(settled_, true)) {
+    return;
+  }
+  RecoveryReport report;
+  const absl::StatusOr<std::vector<RepairAction>> actions = SettleObjects(
+      places_, deps_.index, deps_.objects,
+      [&cancel](int64_t) { return cancel.Check(); }, report);
+  LogFailure("compare cache and index", actions.status());
+  LogRecovery(report);
+  if (actions.ok()) {
+    TellRepaired(deps_.changes, deps_.index, *actions);
+  }
+}
+
 void Integrity::Scrub(const CancelToken& cancel) {
+  if (options_.scrub_days == 0 || cancel.Cancelled()) {
+    return;
+  }
   const absl::StatusOr<ScrubRound> round = scrubber_.Run(after_crash_, cancel);
   LogFailure("scrub", round.status());
   if (!round.ok()) {

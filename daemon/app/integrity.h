@@ -1,6 +1,7 @@
-// Integrity: the daemon's own care for what it keeps: scrubbing, the limits of
-// the quarantine, copies of the index, and the end of old rows. Two threads, so
-// that hours of scrubbing hold up nothing.
+// Integrity: the daemon's own care for what it keeps: the part of recovery that
+// need not come first, scrubbing, the limits of the quarantine, copies of the
+// index, and the end of old rows. Two threads, so that hours of scrubbing hold
+// up nothing.
 
 #ifndef BOTTLED_APP_INTEGRITY_H_
 #define BOTTLED_APP_INTEGRITY_H_
@@ -35,10 +36,16 @@ class Integrity {
   ~Integrity();
 
  private:
+  // Once; the scrubber would condemn what this takes for a restored backup.
+  void Settle(const CancelToken& cancel);
   void Scrub(const CancelToken& cancel);
 
+  const Scrubber::Deps deps_;
+  const Places& places_;
+  const Options options_;
   Scrubber scrubber_;
   // Of the scrubbing thread.
+  bool settled_ = false;
   bool after_crash_;
 
   // Last: they use what is above.

@@ -42,6 +42,17 @@ void TellIfGone(ChangeFeed* changes, Index& index, const Digest& digest) {
   }
 }
 
+void TellRepaired(ChangeFeed* changes, Index& index,
+                  const std::vector<RepairAction>& actions) {
+  for (const RepairAction& action : actions) {
+    if (action.kind == RepairAction::Kind::kAdopted) {
+      Tell(changes, ChangeKind::kArtifactAdded, action.subject);
+    } else if (!action.digest.empty()) {
+      TellIfGone(changes, index, action.digest);
+    }
+  }
+}
+
 absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
     Index& index, Objects& objects, const Clock& clock, const Digest& key,
     const std::string& reference, ChangeFeed* changes, JobClass job_class) {

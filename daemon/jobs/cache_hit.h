@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "jobs/job_class.h"
 #include "store/index.h"
 #include "store/objects.h"
+#include "store/repair.h"
 
 namespace bottled {
 
@@ -29,6 +31,10 @@ absl::StatusOr<std::optional<ArtifactRecord>> FindCached(
 // Tells `changes` (may be null) that an artifact was removed, if the index no
 // longer has it.
 void TellIfGone(ChangeFeed* changes, Index& index, const Digest& digest);
+
+// Tells `changes` (may be null) of what was taken in and what went.
+void TellRepaired(ChangeFeed* changes, Index& index,
+                  const std::vector<RepairAction>& actions);
 
 // Remembers what `reference` means; empty is fine. Failures are only logged.
 void NoteReference(Index& index, const Clock& clock,

@@ -11,13 +11,7 @@ absl::StatusOr<std::vector<RepairAction>> PackService::RepairCache(
   ASSIGN_OR_RETURN(std::vector<RepairAction> actions,
                    Repair(places, deps_.index, deps_.objects,
                           [&cancel](int64_t) { return cancel.Check(); }));
-  for (const RepairAction& action : actions) {
-    if (action.kind == RepairAction::Kind::kAdopted) {
-      Tell(deps_.changes, ChangeKind::kArtifactAdded, action.subject);
-    } else if (!action.digest.empty()) {
-      TellIfGone(deps_.changes, deps_.index, action.digest);
-    }
-  }
+  TellRepaired(deps_.changes, deps_.index, actions);
   return actions;
 }
 

@@ -36,6 +36,14 @@ absl::Status SetMeta(Connection& c, std::string_view name,
 // "yes" while nobody has the database open.
 constexpr std::string_view kClosed = "closed";
 
+// Before anything else is known of the database: what cannot be read was not
+// closed.
+bool WasClosed(Database& db) {
+  absl::StatusOr<Statement> statement = Statement::Prepare(
+      db, "SELECT 1 FROM meta WHERE name = 'closed' AND value = 'yes'");
+  return statement.ok() && Statement::Use(*statement).Step().value_or(false);
+}
+
 // Of 5000 artifacts. quick_check does not compare an index with its table: a
 // damaged one hides rows.
 constexpr uintmax_t kSmallBytes = uintmax_t{8} << 20;
@@ -83,6 +91,9 @@ absl::StatusOr<std::string> EnsureRandom(Connection& c, std::string_view name) {
 absl::StatusOr<std::unique_ptr<Index>> Index::Open(
     const std::filesystem::path& path, const InstanceLock& /*lock*/) {
   ASSIGN_OR_RETURN(Database db, Database::Open(path));
+  const bool after_crash = !WasClosed(db);
+  RETURN_IF_ERROR(after_crash || IsSmall(path) ? db.CheckThoroughly(path)
+                                               : db.CheckQuickly(path));
   RETURN_IF_ERROR(BackUpBeforeMigration(db, path));
   RETURN_IF_ERROR(Migrate(db, Migrations()));
   RETURN_IF_ERROR(MakeUnsavedLeases(db));
@@ -96,11 +107,6 @@ absl::StatusOr<std::unique_ptr<Index>> Index::Open(
   }
   Connection connection{.db = std::move(db),
                         .statements = *std::move(statements)};
-  ASSIGN_OR_RETURN(const std::string closed, GetMeta(connection, kClosed));
-  const bool after_crash = closed != "yes";
-  if (after_crash || IsSmall(path)) {
-    RETURN_IF_ERROR(connection.db.CheckThoroughly(path));
-  }
   if (!after_crash) {
     // On a full disk the next crash will look like a clean stop.
     RETURN_IF_ERROR(UnlessFull(SetMeta(connection, kClosed, "no")));

@@ -46,8 +46,7 @@ class Index {
   // The lock proves that no other daemon has it open. Reasons as
   // Database::Open(), and INDEX_TOO_NEW. A small database is always checked
   // thoroughly, a large one after an unclean stop, else with quick_check.
-  // Blocks for that: for 10 000 artifacts 130 ms more than the 25 ms of
-  // quick_check.
+  // Blocks for that.
   static absl::StatusOr<std::unique_ptr<Index>> Open(
       const std::filesystem::path& path, const InstanceLock& lock);
   // Notes that it was closed, unless it is degraded.
@@ -81,8 +80,8 @@ class Index {
   absl::StatusOr<std::optional<ArtifactRecord>> FindByKey(const Digest& key);
   absl::StatusOr<std::optional<ArtifactRecord>> FindByDigest(
       const Digest& digest);
-  // Digests that begin with `hex_prefix`, in order; at most `limit`. None for a
-  // prefix that is not lower-case hexadecimal.
+  // Digests that begin with `hex_prefix`, in order; at most `limit` (0 = all).
+  // None for a prefix that is not lower-case hexadecimal.
   absl::StatusOr<std::vector<Digest>> FindByPrefix(std::string_view hex_prefix,
                                                    int limit);
   // Most recently used first. `limit` 0 = all.

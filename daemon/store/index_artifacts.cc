@@ -182,7 +182,7 @@ absl::StatusOr<std::vector<Digest>> Index::FindByPrefix(
         Statement::Use use(c.statements.artifact_prefix);
         // "g" comes after every hexadecimal digit.
         const std::string end = std::string(hex_prefix) + "g";
-        use.Bind(hex_prefix).Bind(end).Bind(limit);
+        use.Bind(hex_prefix).Bind(end).Bind(limit > 0 ? limit : -1);
         while (true) {
           ASSIGN_OR_RETURN(const bool row, use.Step());
           if (!row) {

@@ -95,7 +95,7 @@ absl::Status CheckUnchanged(int fd, const fs::path& path,
   RETURN_IF_ERROR(CheckShape(fd, path, record.size_bytes, info));
   ArtifactRecord now;
   NoteIdentity(info, now);
-  if (now.device != record.device || now.inode != record.inode) {
+  if (now.inode != record.inode) {
     return ArtifactDamagedError(path, "another file is in its place");
   }
   if (now.mtime_ns != record.mtime_ns) {

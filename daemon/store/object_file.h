@@ -39,7 +39,8 @@ absl::StatusOr<Fd> OpenObjectFile(const Places& places, const Digest& digest);
 absl::Status CheckShape(int fd, const std::filesystem::path& path, int64_t size,
                         struct stat& info);
 
-// CheckShape(), and that device, inode and mtime are those of the record.
+// CheckShape(), and that inode and mtime are those of the record. The device is
+// not compared: its number is given out anew at every boot.
 absl::Status CheckUnchanged(int fd, const std::filesystem::path& path,
                             const ArtifactRecord& record);
 

@@ -80,37 +80,6 @@ absl::StatusOr<std::optional<ArtifactRecord>> Objects::Lookup(
   return record.has_value() ? index_.FindByKey(key) : record;
 }
 
-absl::StatusOr<std::optional<ArtifactRecord>> Objects::CheckFile(
-    const Digest& digest) {
-  // Row and file change one after the other; with the lock held, they agree.
-  const DigestLocks::Hold hold(locks_, digest);
-  ASSIGN_OR_RETURN(std::optional<ArtifactRecord> record,
-                   index_.FindByDigest(digest));
-  if (!record.has_value()) {
-    return record;
-  }
-  const absl::Status status = OpenObject(*record).status();
-  if (status.ok()) {
-    return record;
-  }
-  if (HasReason(status, kArtifactMissing)) {
-    Log("store")->warn("{}", std::string(status.message()));
-    RETURN_IF_ERROR(index_.DeleteArtifact(digest, "MISSING", clock_.NowMs()));
-    return std::optional<ArtifactRecord>();
-  }
-  if (!HasReason(status, kArtifactDamaged)) {
-    return status;
-  }
-  const absl::Status moved =
-      QuarantineFiles(digest, std::string(status.message()));
-  if (!moved.ok()) {
-    Log("store")->error("{}", std::string(moved.message()));
-  }
-  RETURN_IF_ERROR(index_.DeleteArtifact(digest, "QUARANTINED", clock_.NowMs(),
-                                        std::string(status.message())));
-  return std::optional<ArtifactRecord>();
-}
-
 absl::StatusOr<Fd> Objects::OpenObject(const ArtifactRecord& record) const {
   const fs::path path = Path(record);
   absl::StatusOr<Fd> fd = OpenObjectFile(places_, record.digest);

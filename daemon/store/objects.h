@@ -81,13 +81,17 @@ class Objects {
                                                ArtifactRecord record);
 
   // The artifact of a key, if there is one and its file is still the one that
-  // was published: a regular file of ours with the recorded device, inode, size
-  // and mtime, and a footer. O(1). A file that is gone or different makes the
-  // row go (MISSING) or the file move to quarantine, and the result nullopt.
+  // was published: a regular file of ours with the recorded inode, size and
+  // mtime, and a footer. O(1). With another inode or mtime it is read in full:
+  // a restored backup is as good, and noted. A file that is gone or different
+  // makes the row go (MISSING) or the file move to quarantine, and the result
+  // nullopt.
   absl::StatusOr<std::optional<ArtifactRecord>> Lookup(const Digest& key);
 
-  // The same by digest: the record as it is now, or nullopt.
-  absl::StatusOr<std::optional<ArtifactRecord>> CheckFile(const Digest& digest);
+  // The same by digest: the record as it is now, or nullopt. `on_read` may be
+  // null; its errors end the reading, and prove nothing.
+  absl::StatusOr<std::optional<ArtifactRecord>> CheckFile(
+      const Digest& digest, const OnRead& on_read = nullptr);
 
   // Reads all of a published file from the medium, where the system can be told
   // so, and compares. Reasons of OpenObject(), and what `on_read` returns.
@@ -130,6 +134,8 @@ class Objects {
                                           const OnRead& on_read);
   // Deletes a record whose artifact is not there; false when it is.
   absl::StatusOr<bool> RemoveLoneRecord(const Digest& digest);
+  // Writes the record of an artifact that lost it, from its row.
+  absl::Status RestoreRecord(const Digest& digest);
 
   std::filesystem::path Path(const ArtifactRecord& record) const;
 
@@ -158,6 +164,9 @@ class Objects {
   absl::Status RenameIn(const std::string& job_id,
                         const ArtifactRecord& record) const;
   absl::Status RemoveFiles(const ArtifactRecord& record);
+  // What Lookup() says of a file that may have been replaced; fills the record
+  // anew and notes it. Wants the digest's lock.
+  absl::Status Reconcile(ArtifactRecord& record, const OnRead& on_read) const;
   // The files only.
   absl::Status QuarantineFiles(const Digest& digest,
                                std::string_view why) const;

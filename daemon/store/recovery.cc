@@ -16,7 +16,7 @@
 #include "platform/file.h"
 #include "store/backup.h"
 #include "store/errors.h"
-#include "store/recovery_files.h"
+#include "store/repair.h"
 
 namespace bottled {
 namespace {
@@ -50,6 +50,15 @@ absl::Status MoveDatabaseAside(const fs::path& path, int64_t now_ms) {
     CRASH_POINT("rebuild.file_moved");
   }
   return SyncDir(path.parent_path());
+}
+
+// OK for NO_SPACE, which is logged; else the status itself.
+absl::Status TolerateFullDisk(const absl::Status& status) {
+  if (HasReason(status, "NO_SPACE")) {
+    Log("store")->error("{}", Printable(std::string(status.message())));
+    return absl::OkStatus();
+  }
+  return status;
 }
 
 absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
@@ -94,6 +103,28 @@ absl::StatusOr<int> DropStages(const Places& places, Objects& objects) {
     }
   }
   return removed;
+}
+
+void Count(const std::vector<RepairAction>& actions, RecoveryReport& report) {
+  for (const RepairAction& action : actions) {
+    switch (action.kind) {
+      case RepairAction::Kind::kAdopted:
+        ++report.adopted;
+        break;
+      case RepairAction::Kind::kQuarantined:
+        ++report.quarantined;
+        break;
+      case RepairAction::Kind::kRowRemoved:
+        ++report.missing;
+        break;
+      case RepairAction::Kind::kRecordRemoved:
+        break;
+      case RepairAction::Kind::kLeftAlone:
+        Log("store")->warn("left alone: {}: {}", action.subject, action.detail);
+        ++report.left_alone;
+        break;
+    }
+  }
 }
 
 // The newest copy that opens, in the place of the database; null when there is
@@ -161,18 +192,61 @@ absl::Status Recover(const Places& places, Index& index, Objects& objects,
     RETURN_IF_ERROR(RecoverJob(index, objects, clock, job, report));
   }
   CRASH_POINT("recovery.jobs_settled");
-  RETURN_IF_ERROR(CheckRows(places, index, objects, clock, report));
-  CRASH_POINT("recovery.rows_checked");
-  ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
-  RETURN_IF_ERROR(AdoptOrphans(places, index, objects, clock, rebuild, report));
-  CRASH_POINT("recovery.orphans_settled");
   ASSIGN_OR_RETURN(const int stages, DropStages(places, objects));
   report.stages_removed += stages;
   if (const absl::Status status = objects.trash().Empty(); !status.ok()) {
     Log("store")->warn("{}", std::string(status.message()));
   }
   CRASH_POINT("recovery.swept");
-  return rebuild ? TolerateFullDisk(index.SetRebuilt()) : absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
+  if (!rebuild) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<std::vector<RepairAction>> actions =
+      Repair(places, index, objects, [](int64_t) { return absl::OkStatus(); });
+  RETURN_IF_ERROR(TolerateFullDisk(actions.status()));
+  CRASH_POINT("rebuild.objects_settled");
+  if (!actions.ok()) {
+    return absl::OkStatus();
+  }
+  Count(*actions, report);
+  return TolerateFullDisk(index.SetRebuilt());
+}
+
+absl::StatusOr<std::vector<RepairAction>> SettleObjects(
+    const Places& places, Index& index, Objects& objects, const OnRead& on_read,
+    RecoveryReport& report) {
+  ASSIGN_OR_RETURN(
+      std::vector<RepairAction> actions,
+      Repair(places, index, objects, on_read, ManyOrphans::kLeaveAlone));
+  Count(actions, report);
+  return actions;
+}
+
+void LogRecovery(const RecoveryReport& report) {
+  if (report.index_rebuilt) {
+    Log("store")->warn("the index was damaged and has been rebuilt from {}",
+                       report.backup_ms == 0
+                           ? "the files"
+                           : "its copy of " + FormatTimeMs(report.backup_ms));
+  }
+  const int repaired = report.interrupted_jobs + report.finished_publications +
+                       report.adopted + report.quarantined + report.missing +
+                       report.stages_removed;
+  if (repaired > 0) {
+    Log("store")->info(
+        "recovered: {} jobs interrupted, {} publications finished, {} files "
+        "adopted, {} quarantined, {} missing, {} stages removed",
+        report.interrupted_jobs, report.finished_publications, report.adopted,
+        report.quarantined, report.missing, report.stages_removed);
+  }
+  if (report.left_alone > 0) {
+    Log("store")->error(
+        "{} files in the cache have no row and were left alone: the index may "
+        "be older than the cache. To take them in, run bottlectl cache verify "
+        "--repair.",
+        report.left_alone);
+  }
 }
 
 }  // namespace bottled

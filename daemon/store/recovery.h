@@ -1,7 +1,8 @@
-// Recovery: makes disk and index agree after any way of dying. Runs at start,
-// under the instance lock, before the socket serves.
+// Recovery: makes disk and index agree after any way of dying, at every start,
+// under the instance lock. In two parts, so that a full cache is served at
+// once:
 //
-//   found                                    then
+//   before the socket serves, Recover()      then
 //   database fails quick_check               moved aside; the newest copy in
 //                                            backup/ that opens takes its
 //                                            place, else a new one; what
@@ -12,38 +13,44 @@
 //                                            bad → quarantine, interrupted
 //   job publishing, staged file only         verified; resumed at the rename
 //   job publishing, neither                  interrupted
+//   anything in stage/                       moved to trash/
+//   anything in trash/                       removed, see Trash
+//
+//   while it serves, SettleObjects()         then
 //   row without file                         row goes, reason MISSING
 //   row without record beside its file       written anew
 //   row whose file has another size          quarantine
-//   row whose file has another device only   noted: numbers change over a boot
 //   row whose file has another inode, mtime  verified in full; good → noted (a
 //                                            restored backup), bad → quarantine
 //   file in obj/ without row                 record and SHA-256 good → adopted,
 //                                            else quarantine
 //   record in obj/ without file              removed
 //   anything else in obj/<aa>/               quarantine
-//   anything in stage/                       moved to trash/
-//   anything in trash/                       removed, see Trash
 //
-// When more than 5 files and more than a tenth of the bytes in obj/ have no row
-// they are reported and left alone: then it is the index that is wrong. A new
-// index adopts all of them, whatever their number.
+// Nothing needs the second part to be safe: a hit looks at its own row and file
+// in the same way. When more than 5 files and more than a tenth of the bytes in
+// obj/ have no row they are reported and left alone: then it is the index that
+// is wrong. With a new index the second part comes before the socket too, and
+// adopts all of them, whatever their number.
 //
-// A full disk stops none of this: what cannot be written is left for the next
-// start, as a row without a good file is never served. Blocks for the reading
-// of every file that is verified in full. Reasons as Index and platform/file.h.
+// A full disk is no reason not to start: what cannot be written is left for the
+// next one. Blocks for the reading of every file that is verified in full.
+// Reasons as Index and platform/file.h.
 
 #ifndef BOTTLED_STORE_RECOVERY_H_
 #define BOTTLED_STORE_RECOVERY_H_
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "platform/instance_lock.h"
 #include "platform/places.h"
 #include "store/index.h"
+#include "store/object_file.h"
 #include "store/objects.h"
+#include "store/repair.h"
 
 namespace bottled {
 
@@ -67,9 +74,21 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
                                                  const Clock& clock,
                                                  RecoveryReport& report);
 
-// Applies the table above. Idempotent; it may itself be killed at any point.
+// The first part of the table. Idempotent; it may itself be killed at any
+// point.
 absl::Status Recover(const Places& places, Index& index, Objects& objects,
                      const Clock& clock, RecoveryReport& report);
+
+// The second part, beside everything else: Repair() that is counted in
+// `report`, and leaves many files without a row alone.
+absl::StatusOr<std::vector<RepairAction>> SettleObjects(const Places& places,
+                                                        Index& index,
+                                                        Objects& objects,
+                                                        const OnRead& on_read,
+                                                        RecoveryReport& report);
+
+// One line, and more for what a person should look at; none for nothing.
+void LogRecovery(const RecoveryReport& report);
 
 }  // namespace bottled
 

@@ -1,35 +1,46 @@
 #include "store/repair.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "fmt/format.h"
 #include "platform/file.h"
 #include "store/errors.h"
-#include "store/recovery_files.h"
+#include "store/object_scan.h"
 
 namespace bottled {
 namespace {
 
 using Kind = RepairAction::Kind;
 
+constexpr size_t kFewOrphans = 5;
+
 class Repairer {
  public:
   Repairer(const Places& places, Index& index, Objects& objects,
-           const OnRead& on_read)
-      : places_(places), index_(index), objects_(objects), on_read_(on_read) {}
+           const OnRead& on_read, ManyOrphans many)
+      : places_(places),
+        index_(index),
+        objects_(objects),
+        on_read_(on_read),
+        many_(many) {}
 
   absl::StatusOr<std::vector<RepairAction>> Run() {
     RETURN_IF_ERROR(CheckRows());
     ASSIGN_OR_RETURN(const ObjectScan scan, ScanObjects(places_, index_));
-    for (const Orphan& orphan : scan.orphans) {
-      RETURN_IF_ERROR(on_read_(0));
-      RETURN_IF_ERROR(Settle(orphan));
+    for (const Digest& digest : scan.unrecorded) {
+      RETURN_IF_ERROR(Weigh(objects_.RestoreRecord(digest), digest.ToString()));
     }
     for (const std::filesystem::path& path : scan.records_alone) {
       RETURN_IF_ERROR(DropRecord(path));
     }
+    for (const std::filesystem::path& path : scan.foreign) {
+      Add(Kind::kLeftAlone, Printable(path.native()), "it is not ours");
+    }
+    RETURN_IF_ERROR(SettleOrphans(scan));
     return std::move(actions_);
   }
 
@@ -55,22 +66,50 @@ class Repairer {
   }
 
   absl::Status CheckRows() {
-    ASSIGN_OR_RETURN(const std::vector<ArtifactRecord> rows,
-                     index_.ListArtifacts(0));
-    for (const ArtifactRecord& row : rows) {
-      RETURN_IF_ERROR(on_read_(0));
-      const absl::Status before = objects_.OpenObject(row).status();
-      if (before.ok()) {
-        continue;
+    // A part at a time: what reads all rows at once holds up every hit.
+    for (int part = 0; part < 256; ++part) {
+      ASSIGN_OR_RETURN(const std::vector<Digest> digests,
+                       index_.FindByPrefix(fmt::format("{:02x}", part), 0));
+      for (const Digest& digest : digests) {
+        RETURN_IF_ERROR(on_read_(0));
+        RETURN_IF_ERROR(CheckRow(digest));
       }
-      const std::string subject = row.digest.ToString();
-      const absl::StatusOr<std::optional<ArtifactRecord>> now =
-          objects_.CheckFile(row.digest);
-      RETURN_IF_ERROR(Weigh(now.status(), subject));
-      if (now.ok() && !now->has_value()) {
-        Add(HasReason(before, kArtifactMissing) ? Kind::kRowRemoved
-                                                : Kind::kQuarantined,
-            subject, std::string(before.message()), row.digest);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckRow(const Digest& digest) {
+    ASSIGN_OR_RETURN(const std::optional<ArtifactRecord> row,
+                     index_.FindByDigest(digest));
+    if (!row.has_value()) {
+      return absl::OkStatus();
+    }
+    const absl::Status before = objects_.OpenObject(*row).status();
+    if (before.ok()) {
+      return before;
+    }
+    const std::string subject = digest.ToString();
+    const absl::StatusOr<std::optional<ArtifactRecord>> now =
+        objects_.CheckFile(digest, on_read_);
+    RETURN_IF_ERROR(Weigh(now.status(), subject));
+    if (now.ok() && !now->has_value()) {
+      Add(HasReason(before, kArtifactMissing) ? Kind::kRowRemoved
+                                              : Kind::kQuarantined,
+          subject, std::string(before.message()), digest);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status SettleOrphans(const ObjectScan& scan) {
+    const bool many = scan.orphans.size() > kFewOrphans &&
+                      scan.orphan_bytes > scan.total_bytes / 10;
+    for (const Orphan& orphan : scan.orphans) {
+      RETURN_IF_ERROR(on_read_(0));
+      if (many && many_ == ManyOrphans::kLeaveAlone) {
+        Add(Kind::kLeftAlone, Printable(orphan.path.native()),
+            "it has no row, like too many others");
+      } else {
+        RETURN_IF_ERROR(Settle(orphan));
       }
     }
     return absl::OkStatus();
@@ -114,6 +153,7 @@ class Repairer {
   Index& index_;
   Objects& objects_;
   const OnRead& on_read_;
+  const ManyOrphans many_;
   std::vector<RepairAction> actions_;
 };
 
@@ -121,8 +161,9 @@ class Repairer {
 
 absl::StatusOr<std::vector<RepairAction>> Repair(const Places& places,
                                                  Index& index, Objects& objects,
-                                                 const OnRead& on_read) {
-  return Repairer(places, index, objects, on_read).Run();
+                                                 const OnRead& on_read,
+                                                 ManyOrphans many) {
+  return Repairer(places, index, objects, on_read, many).Run();
 }
 
 }  // namespace bottled

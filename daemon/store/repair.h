@@ -1,6 +1,5 @@
-// Repair: makes disk and index agree on request, while the daemon serves. What
-// recovery leaves for a person to decide (many files without a row) is taken
-// in here, so that the same keys are served as before the index was lost.
+// Repair: makes rows and files agree, on request and after every start, while
+// the daemon serves.
 
 #ifndef BOTTLED_STORE_REPAIR_H_
 #define BOTTLED_STORE_REPAIR_H_
@@ -32,14 +31,21 @@ struct RepairAction {
   Digest digest;
 };
 
-// Every row has its file, quickly checked; every file in obj/ has its row, or
-// was read in full and gets one, or goes to quarantine; records without a file
-// go. Thread-safe, beside everything else. Blocks for the reading. CANCELLED
-// and other errors of `on_read` end it where it is, as does an index that takes
-// no writes; doing it again is no harm.
-absl::StatusOr<std::vector<RepairAction>> Repair(const Places& places,
-                                                 Index& index, Objects& objects,
-                                                 const OnRead& on_read);
+// What to do when more than 5 files and more than a tenth of the bytes in obj/
+// have no row.
+enum class ManyOrphans {
+  kTakeIn,
+  kLeaveAlone,  // then it is the index that is wrong: a person decides
+};
+
+// Every row has its file, quickly checked, and its record; every file in obj/
+// has its row, or was read in full and gets one, or goes to quarantine; records
+// without a file go. Thread-safe, beside everything else. Blocks for the
+// reading. CANCELLED and other errors of `on_read` end it where it is, as does
+// an index or a disk that takes no writes; doing it again is no harm.
+absl::StatusOr<std::vector<RepairAction>> Repair(
+    const Places& places, Index& index, Objects& objects, const OnRead& on_read,
+    ManyOrphans many = ManyOrphans::kTakeIn);
 
 }  // namespace bottled
 

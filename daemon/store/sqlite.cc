@@ -99,13 +99,15 @@ absl::Status Configure(Database& db, const fs::path& path) {
        }) {
     RETURN_IF_ERROR(Set(db, pragma.name, pragma.value, pragma.expected));
   }
-  ASSIGN_OR_RETURN(const std::string problem, Ask(db, "PRAGMA quick_check(1)"));
-  if (problem != "ok") {
-    return IndexCorruptError(path, problem);
-  }
   // Takes the write lock, which EXCLUSIVE then keeps.
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
   return transaction.Commit();
+}
+
+absl::Status CheckPages(Database& db, const fs::path& path,
+                        const std::string& pragma) {
+  ASSIGN_OR_RETURN(const std::string problem, Ask(db, pragma));
+  return problem == "ok" ? absl::OkStatus() : IndexCorruptError(path, problem);
 }
 
 absl::StatusOr<fs::path> ResolveDirectory(const fs::path& path) {
@@ -141,12 +143,12 @@ absl::StatusOr<Database> Database::Open(const fs::path& path) {
   return db;
 }
 
+absl::Status Database::CheckQuickly(const fs::path& path) {
+  return CheckPages(*this, path, "PRAGMA quick_check(1)");
+}
+
 absl::Status Database::CheckThoroughly(const fs::path& path) {
-  ASSIGN_OR_RETURN(const std::string problem,
-                   Ask(*this, "PRAGMA integrity_check(1)"));
-  if (problem != "ok") {
-    return IndexCorruptError(path, problem);
-  }
+  RETURN_IF_ERROR(CheckPages(*this, path, "PRAGMA integrity_check(1)"));
   ASSIGN_OR_RETURN(const std::string table,
                    Ask(*this, "PRAGMA foreign_key_check"));
   return table.empty()
@@ -169,9 +171,7 @@ absl::Status Database::CheckCopy(const fs::path& path) {
   if (id != fmt::format("{}", kApplicationId)) {
     return IndexForeignError(path);
   }
-  ASSIGN_OR_RETURN(const std::string problem,
-                   Ask(copy, "PRAGMA quick_check(1)"));
-  return problem == "ok" ? absl::OkStatus() : IndexCorruptError(path, problem);
+  return copy.CheckQuickly(path);
 }
 
 Database::Database(Database&& other) noexcept

@@ -32,12 +32,14 @@ class Database {
   // Opens or creates, with the pragmas of a durable single-owner database: WAL,
   // EXCLUSIVE, synchronous=FULL, foreign keys, STRICT tables' checks; the write
   // lock is held from here on. Waits up to 5 s for another holder. Reasons
-  // INDEX_CORRUPT (quick_check failed, not a database), INDEX_FOREIGN (another
-  // application's, left untouched), INDEX_LOCKED, NO_SPACE, IO_ERROR.
+  // INDEX_CORRUPT (not a database; its pages are not looked at), INDEX_FOREIGN
+  // (another application's, left untouched), INDEX_LOCKED, NO_SPACE, IO_ERROR.
   static absl::StatusOr<Database> Open(const std::filesystem::path& path);
 
-  // Everything that quick_check leaves out: integrity_check and
-  // foreign_key_check. INDEX_CORRUPT. Reads the whole database.
+  // quick_check: every page and row, but not whether indices and tables say the
+  // same. INDEX_CORRUPT. Reads the whole database.
+  absl::Status CheckQuickly(const std::filesystem::path& path);
+  // That too: integrity_check and foreign_key_check.
   absl::Status CheckThoroughly(const std::filesystem::path& path);
 
   // Whether a copy that nobody has open is whole: quick_check and the

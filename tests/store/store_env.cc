@@ -42,7 +42,13 @@ absl::Status StoreEnv::Start() {
   lock_.emplace(std::move(lock));
   ASSIGN_OR_RETURN(index_, OpenIndex(places_, *lock_, clock_, report_));
   ASSIGN_OR_RETURN(objects_, Objects::Open(places_, *index_, clock_));
-  return Recover(places_, *index_, *objects_, clock_, report_);
+  RETURN_IF_ERROR(Recover(places_, *index_, *objects_, clock_, report_));
+  // As in the daemon, a failure of this is no reason not to serve.
+  settled_ = SettleObjects(
+                 places_, *index_, *objects_,
+                 [](int64_t) { return absl::OkStatus(); }, report_)
+                 .status();
+  return absl::OkStatus();
 }
 
 void StoreEnv::Stop() {

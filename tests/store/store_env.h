@@ -55,6 +55,8 @@ class StoreEnv {
   const Places& places() const { return places_; }
   const InstanceLock& lock() const { return *lock_; }
   const RecoveryReport& report() const { return report_; }
+  // What the second part of recovery said in the last Start().
+  const absl::Status& settled() const { return settled_; }
 
   // A running job with a stage that holds `content` as the file "out"; the
   // record says what is true of it.
@@ -79,6 +81,7 @@ class StoreEnv {
   std::unique_ptr<Index> index_;
   std::unique_ptr<Objects> objects_;
   RecoveryReport report_;
+  absl::Status settled_;
   std::atomic<int> jobs_ = 0;
 };
 
