@@ -127,8 +127,9 @@ TEST(CrashPoints, TheWorkloadReachesEveryKindOfStep) {
     areas.insert(point.substr(0, point.find('.')));
   }
   EXPECT_EQ(areas,
-            (std::set<std::string>{"migrate", "publish", "quarantine",
-                                   "recovery", "remove", "stage", "trash"}));
+            (std::set<std::string>{"check", "migrate", "publish", "quarantine",
+                                   "rebuild", "recovery", "remove", "repair",
+                                   "stage", "trash"}));
 }
 
 TEST(CrashPoints, EveryPointThenEveryPointOfTheRecovery) {

@@ -362,6 +362,8 @@ std::vector<Step> FixedSteps() {
       {.kind = Step::kRemove, .artifact = 1},
       {.kind = Step::kCopied, .artifact = 4},
       {.kind = Step::kPublish, .artifact = 4, .key = 0},
+      {.kind = Step::kDamage, .artifact = 4},
+      {.kind = Step::kPublish, .artifact = 4, .key = 0},
   };
 }
 
