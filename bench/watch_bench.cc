@@ -1,9 +1,13 @@
 // watch_bench SOCKET JOB STREAMS CONNECTIONS: many WatchJob streams of one job,
 // which runs all the time. Opens STREAMS of them over CONNECTIONS connections,
-// while another connection calls GetInfo again and again; says "open" in a line
-// of JSON with what it measured (milliseconds), and waits for a line on
-// standard input. Then it cancels all streams, opens them once more, and says
-// "again". scripts/soak judges the figures.
+// says "open" in a line of JSON with what it measured (milliseconds), and waits
+// for a line on standard input. Then it cancels all streams, opens them once
+// more, and says "again".
+//
+// watch_bench ask SOCKET: what somebody else sees meanwhile. Calls GetInfo
+// again and again until standard input ends, and says how long that took.
+//
+// scripts/soak judges the figures.
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -148,7 +153,7 @@ class Streams {
   std::deque<Watch> watches_;
 };
 
-// GetInfo again and again, on a connection of its own.
+// GetInfo again and again.
 class Asker {
  public:
   explicit Asker(const std::string& socket)
@@ -182,7 +187,6 @@ class Asker {
 int Run(const std::string& socket, const std::string& job, int count,
         int connections) {
   Streams streams(socket, connections);
-  Asker asker(socket);
   streams.Open(job, count);
   fmt::print(R"({{"open":{},"failed":{},"first":{}}})"
              "\n",
@@ -191,26 +195,39 @@ int Run(const std::string& socket, const std::string& job, int count,
   std::fflush(stdout);
   while (std::getchar() != '\n' && !std::feof(stdin)) {
   }
-  const std::vector<double> unary = asker.Stop();
   const double close_ms = streams.Close();
   streams.Open(job, count);
-  fmt::print(R"({{"again":{},"failed":{},"cancel":{:.1f},"unary":{},)"
-             R"("calls":{}}})"
+  fmt::print(R"({{"again":{},"failed":{},"cancel":{:.1f}}})"
              "\n",
-             streams.first_ms().size(), streams.failed(), close_ms,
-             Summary(unary), unary.size());
+             streams.first_ms().size(), streams.failed(), close_ms);
   streams.Close();
   return EXIT_SUCCESS;
+}
+
+int Ask(const std::string& socket) {
+  Asker asker(socket);
+  while (std::getchar() != EOF) {
+  }
+  const std::vector<double> ms = asker.Stop();
+  fmt::print(R"({{"calls":{},"unary":{}}})"
+             "\n",
+             ms.size(), Summary(ms));
+  return ms.empty() ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 }  // namespace
 }  // namespace bottled
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "ask") {
+    return bottled::Ask(argv[2]);
+  }
   const int count = argc == 5 ? std::atoi(argv[3]) : 0;
   const int connections = argc == 5 ? std::atoi(argv[4]) : 0;
   if (count <= 0 || connections <= 0) {
-    fmt::print(stderr, "usage: watch_bench SOCKET JOB STREAMS CONNECTIONS\n");
+    fmt::print(stderr,
+               "usage: watch_bench SOCKET JOB STREAMS CONNECTIONS\n"
+               "       watch_bench ask SOCKET\n");
     return EXIT_FAILURE;
   }
   return bottled::Run(argv[1], argv[2], count, connections);

@@ -54,8 +54,9 @@ EventsReactor::EventsReactor(const Deps& deps,
   }
   hub_id_ = *hub_id;
   StartSendInitialMetadata();
-  feed_subscription_ = deps_.feed.Subscribe([this] { Pump(); });
-  Pump();
+  feed_subscription_ =
+      deps_.feed.Subscribe([this] { deps_.hub.Wake(hub_id_); });
+  deps_.hub.Wake(hub_id_);
 }
 
 bool EventsReactor::PrepareChange() {
@@ -140,7 +141,11 @@ void EventsReactor::OnWriteDone(bool ok) {
     stuck_ = false;
     cancelled_ = cancelled_ || !ok;
   }
-  Pump();
+  if (ok) {
+    deps_.hub.Wake(hub_id_);
+  } else {
+    Pump();
+  }
 }
 
 void EventsReactor::OnCancel() {
@@ -148,6 +153,7 @@ void EventsReactor::OnCancel() {
     MutexLock lock(mu_);
     cancelled_ = true;
   }
+  // Its place shall be free at once.
   Pump();
 }
 

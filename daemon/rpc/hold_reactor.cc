@@ -41,12 +41,13 @@ HoldReactor::HoldReactor(const Deps& deps, grpc::CallbackServerContext* context,
     return;
   }
   hub_id_ = *hub_id;
-  feed_subscription_ = deps_.feed.Subscribe([this] { Pump(); });
+  feed_subscription_ =
+      deps_.feed.Subscribe([this] { deps_.hub.Wake(hub_id_); });
   {
     MutexLock lock(mu_);
     busy_ = true;
   }
-  deps_.tasks.Post([this] {
+  deps_.tasks.Post([this, &hub = deps_.hub, id = hub_id_] {
     const absl::Status begun = Begin();
     {
       MutexLock lock(mu_);
@@ -58,7 +59,8 @@ HoldReactor::HoldReactor(const Deps& deps, grpc::CallbackServerContext* context,
         doubtful_ = true;
       }
     }
-    Pump();
+    // The stream may be over by now.
+    hub.Wake(id);
   });
 }
 
@@ -87,6 +89,8 @@ absl::Status HoldReactor::Begin() {
 }
 
 void HoldReactor::Look() {
+  WatchHub& hub = deps_.hub;
+  const int64_t id = hub_id_;
   absl::StatusOr<std::string> lost = hold_->Lost();
   if (!lost.ok()) {
     // It is looked again soon.
@@ -104,7 +108,8 @@ void HoldReactor::Look() {
       response_.mutable_lost()->set_reason(lost_);
     }
   }
-  Pump();
+  // The stream may be over by now.
+  hub.Wake(id);
 }
 
 void HoldReactor::ReadFeed() {
@@ -201,7 +206,7 @@ void HoldReactor::OnWriteDone(bool ok) {
     cancelled_ = cancelled_ || !ok;
     response_.Clear();
   }
-  Pump();
+  deps_.hub.Wake(hub_id_);
 }
 
 void HoldReactor::OnCancel() {
@@ -209,6 +214,7 @@ void HoldReactor::OnCancel() {
     MutexLock lock(mu_);
     cancelled_ = true;
   }
+  // Its place shall be free at once.
   Pump();
 }
 

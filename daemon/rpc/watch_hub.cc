@@ -1,14 +1,15 @@
 #include "rpc/watch_hub.h"
 
-#include <chrono>
 #include <utility>
 
 #include "rpc/errors.h"
 
 namespace bottled {
 
-WatchHub::WatchHub(int max_watchers)
-    : max_watchers_(max_watchers), thread_([this] { Run(); }) {}
+WatchHub::WatchHub(int max_watchers, std::chrono::milliseconds interval)
+    : max_watchers_(max_watchers),
+      interval_(interval),
+      thread_([this] { Run(); }) {}
 
 WatchHub::~WatchHub() {
   {
@@ -20,7 +21,7 @@ WatchHub::~WatchHub() {
 }
 
 absl::StatusOr<int64_t> WatchHub::Add(const std::string& connection,
-                                      std::function<void()> tick) {
+                                      std::function<void()> pump) {
   MutexLock lock(mu_);
   if (static_cast<int>(watchers_.size()) >= max_watchers_) {
     return TooManyWatchers(max_watchers_, "");
@@ -31,9 +32,31 @@ absl::StatusOr<int64_t> WatchHub::Add(const std::string& connection,
   }
   ++here;
   const int64_t id = next_id_++;
-  watchers_.emplace(id,
-                    Watcher{.connection = connection, .tick = std::move(tick)});
+  auto watcher = std::make_shared<Watcher>();
+  watcher->connection = connection;
+  watcher->pump = std::move(pump);
+  watchers_.emplace(id, std::move(watcher));
   return id;
+}
+
+void WatchHub::Wake(int64_t id) {
+  MutexLock lock(mu_);
+  const auto watcher = watchers_.find(id);
+  if (watcher == watchers_.end()) {
+    return;
+  }
+  watcher->second->started = true;
+  if (ready_.empty()) {
+    changed_.NotifyAll();
+  }
+  MakeReady(id, *watcher->second);
+}
+
+void WatchHub::MakeReady(int64_t id, Watcher& watcher) {
+  if (watcher.started && !watcher.ready) {
+    watcher.ready = true;
+    ready_.push_back(id);
+  }
 }
 
 void WatchHub::Remove(int64_t id) {
@@ -42,26 +65,50 @@ void WatchHub::Remove(int64_t id) {
   if (watcher == watchers_.end()) {
     return;
   }
-  const auto here = per_connection_.find(watcher->second.connection);
+  const auto here = per_connection_.find(watcher->second->connection);
   if (--here->second == 0) {
     per_connection_.erase(here);
   }
   watchers_.erase(watcher);
+  while (running_ == id) {
+    called_.Wait(mu_);
+  }
+}
+
+void WatchHub::CallNext() {
+  const int64_t id = ready_.front();
+  ready_.pop_front();
+  const auto it = watchers_.find(id);
+  if (it == watchers_.end()) {
+    return;
+  }
+  // Remove() may take it out of the map meanwhile.
+  const std::shared_ptr<Watcher> watcher = it->second;
+  watcher->ready = false;
+  running_ = id;
+  mu_.Unlock();
+  watcher->pump();
+  mu_.Lock();
+  running_ = 0;
+  if (!watchers_.contains(id)) {
+    called_.NotifyAll();
+  }
 }
 
 void WatchHub::Run() {
   MutexLock lock(mu_);
-  auto next = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  auto next = std::chrono::steady_clock::now() + interval_;
   while (!stopping_) {
     const auto now = std::chrono::steady_clock::now();
-    if (now < next) {
+    if (now >= next) {
+      next = now + interval_;
+      for (const auto& [id, watcher] : watchers_) {
+        MakeReady(id, *watcher);
+      }
+    } else if (ready_.empty()) {
       changed_.WaitFor(mu_, next - now);
-      continue;
-    }
-    next = now + std::chrono::seconds(1);
-    // Under the lock, so that Remove() is a barrier.
-    for (const auto& [id, watcher] : watchers_) {
-      watcher.tick();
+    } else {
+      CallNext();
     }
   }
 }

@@ -38,8 +38,9 @@ WatchReactor::WatchReactor(const Deps& deps,
   if (!interest_id_.empty()) {
     deps_.scheduler.AttachWatch(job_->id(), interest_id_);
   }
-  log_subscription_ = job_->events().Subscribe([this] { Pump(); });
-  Pump();
+  log_subscription_ =
+      job_->events().Subscribe([this] { deps_.hub.Wake(hub_id_); });
+  deps_.hub.Wake(hub_id_);
 }
 
 bool WatchReactor::PrepareEvent() {
@@ -130,7 +131,11 @@ void WatchReactor::OnWriteDone(bool ok) {
     stuck_ = false;
     cancelled_ = cancelled_ || !ok;
   }
-  Pump();
+  if (ok) {
+    deps_.hub.Wake(hub_id_);
+  } else {
+    Pump();
+  }
 }
 
 void WatchReactor::OnCancel() {
@@ -138,6 +143,7 @@ void WatchReactor::OnCancel() {
     MutexLock lock(mu_);
     cancelled_ = true;
   }
+  // Its place shall be free at once.
   Pump();
 }
 
