@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/sanitized.h"
 #include "gtest/gtest.h"
 
 namespace bottled {
@@ -88,11 +89,9 @@ TEST(Cancel, ManyCallersAtOnce) {
 }
 
 TEST(Cancel, TheFlagWorksWithoutADescriptor) {
-#if defined(__has_feature)
-#if __has_feature(undefined_behavior_sanitizer)
-  GTEST_SKIP() << "UBSan itself needs descriptors to look at a vptr";
-#endif
-#endif
+  if (kUbsan) {
+    GTEST_SKIP() << "UBSan itself needs descriptors to look at a vptr";
+  }
   rlimit old = {};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
   const rlimit none = {0, old.rlim_max};

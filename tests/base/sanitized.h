@@ -1,5 +1,6 @@
 // Whether this build has a sanitizer: random tests take fewer turns then, as
-// each costs ten times as much.
+// each costs ten times as much; and UBSan itself needs descriptors to look at a
+// vptr, so that tests without any are skipped.
 
 #ifndef BOTTLED_TESTS_BASE_SANITIZED_H_
 #define BOTTLED_TESTS_BASE_SANITIZED_H_
@@ -10,6 +11,18 @@ namespace bottled {
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define BOTTLED_TESTS_SANITIZED 1
 #endif
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define BOTTLED_TESTS_UBSAN 1
+#endif
+#endif
+
+#ifdef BOTTLED_TESTS_UBSAN
+inline constexpr bool kUbsan = true;
+#else
+inline constexpr bool kUbsan = false;
 #endif
 
 #ifdef BOTTLED_TESTS_SANITIZED

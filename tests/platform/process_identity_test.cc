@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitized.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "platform/fd.h"
@@ -192,11 +193,9 @@ std::vector<ProcessState> LookWithDescriptorsBelow(
 }
 
 TEST(ProcessIdentity, IsUnknownAndNotGoneWithoutDescriptors) {
-#if defined(__has_feature)
-#if __has_feature(undefined_behavior_sanitizer)
-  GTEST_SKIP() << "UBSan itself needs descriptors to look at a vptr";
-#endif
-#endif
+  if (kUbsan) {
+    GTEST_SKIP() << "UBSan itself needs descriptors to look at a vptr";
+  }
   const pid_t never = std::numeric_limits<pid_t>::max();
   EXPECT_THAT(LookWithDescriptorsBelow(0, {::getpid(), never}),
               Each(ProcessState::kUnknown));
