@@ -267,6 +267,9 @@ void Daemon::Stop() {
   if (std::exchange(stopped_, true)) {
     return;
   }
+  if (objects_ != nullptr) {
+    objects_->CancelReads();
+  }
   integrity_.reset();
   sweeping_.reset();
   if (warming_ != nullptr) {

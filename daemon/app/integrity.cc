@@ -1,7 +1,6 @@
 #include "app/integrity.h"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -81,7 +80,7 @@ Integrity::~Integrity() {
 }
 
 void Integrity::Settle(const CancelToken& cancel) {
-  if (std::exchange(settled_, true)) {
+  if (settled_) {
     return;
   }
   RecoveryReport report;
@@ -90,7 +89,8 @@ void Integrity::Settle(const CancelToken& cancel) {
       [&cancel](int64_t) { return cancel.Check(); }, report);
   LogFailure("compare cache and index", actions.status());
   LogRecovery(report);
-  if (actions.ok()) {
+  settled_ = actions.ok();
+  if (settled_) {
     TellRepaired(deps_.changes, deps_.index, *actions);
   }
 }

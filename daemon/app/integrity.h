@@ -36,7 +36,7 @@ class Integrity {
   ~Integrity();
 
  private:
-  // Once; the scrubber would condemn what this takes for a restored backup.
+  // Until it has succeeded once.
   void Settle(const CancelToken& cancel);
   void Scrub(const CancelToken& cancel);
 

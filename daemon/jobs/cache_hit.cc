@@ -45,10 +45,17 @@ void TellIfGone(ChangeFeed* changes, Index& index, const Digest& digest) {
 void TellRepaired(ChangeFeed* changes, Index& index,
                   const std::vector<RepairAction>& actions) {
   for (const RepairAction& action : actions) {
-    if (action.kind == RepairAction::Kind::kAdopted) {
-      Tell(changes, ChangeKind::kArtifactAdded, action.subject);
-    } else if (!action.digest.empty()) {
-      TellIfGone(changes, index, action.digest);
+    if (action.digest.empty()) {
+      continue;
+    }
+    // Some time may have passed since.
+    const absl::StatusOr<std::optional<ArtifactRecord>> now =
+        index.FindByDigest(action.digest);
+    const bool adopted = action.kind == RepairAction::Kind::kAdopted;
+    if (now.ok() && now->has_value() == adopted) {
+      Tell(changes,
+           adopted ? ChangeKind::kArtifactAdded : ChangeKind::kArtifactRemoved,
+           action.digest.ToString());
     }
   }
 }

@@ -33,7 +33,13 @@ absl::StatusOr<std::unique_ptr<Hold>> Hold::Resume(
     return LeaseNotFound(lease_id);
   }
   // Who is given a path may open it.
-  RETURN_IF_ERROR(deps.objects.OpenObject(*record).status());
+  if (const absl::Status there = deps.objects.OpenObject(*record).status();
+      !there.ok()) {
+    ASSIGN_OR_RETURN(record, deps.objects.CheckFile(record->digest));
+    if (!record.has_value()) {
+      return there;
+    }
+  }
   hold->artifact_ = *std::move(record);
   return hold;
 }

@@ -110,18 +110,30 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
     const std::string& digest, VerifyDepth depth, const CancelToken& cancel) {
   Verified verified;
   ASSIGN_OR_RETURN(verified.record, FindArtifact(digest));
+  const absl::Status before =
+      deps_.objects.OpenObject(verified.record).status();
+  if (!before.ok()) {
+    // The look-up's own rules: the row goes with the file, and a restored
+    // backup is as good as any.
+    ASSIGN_OR_RETURN(
+        std::optional<ArtifactRecord> now,
+        deps_.objects.CheckFile(verified.record.digest,
+                                [&cancel](int64_t) { return cancel.Check(); }));
+    if (!now.has_value()) {
+      verified.problem = before;
+      verified.quarantined = IsDamage(before);
+      TellIfGone(deps_.changes, deps_.index, verified.record.digest);
+      return verified;
+    }
+    verified.record = *std::move(now);
+  }
   const ArtifactRecord& record = verified.record;
   const absl::StatusOr<Fd> file = deps_.objects.OpenObject(record);
   if (!file.ok()) {
     verified.problem = file.status();
-    if (HasReason(verified.problem, kArtifactMissing)) {
-      // The look-up's own rule: the row goes with the file.
-      RETURN_IF_ERROR(deps_.objects.CheckFile(record.digest).status());
-      TellIfGone(deps_.changes, deps_.index, record.digest);
-    }
-  } else {
-    RETURN_IF_ERROR(VerifyBytes(file->get(), depth, cancel, verified));
+    return verified;
   }
+  RETURN_IF_ERROR(VerifyBytes(file->get(), depth, cancel, verified));
   if (IsDamage(verified.problem)) {
     const absl::StatusOr<bool> moved = deps_.objects.QuarantineUnchanged(
         record, std::string(verified.problem.message()));

@@ -76,14 +76,15 @@ absl::StatusOr<ScrubRound> Scrubber::Run(bool after_crash,
 
 absl::Status Scrubber::ScrubOne(const ArtifactRecord& record, BytePace& pace,
                                 const CancelToken& cancel, ScrubRound& round) {
+  const OnRead on_read = [&](int64_t bytes) -> absl::Status {
+    round.bytes += bytes;
+    const milliseconds wait = pace.Spend(bytes, deps_.clock.Steady());
+    return wait.count() > 0 ? options_.sleep(wait, cancel) : cancel.Check();
+  };
   absl::Status status;
   {
     const IdleIo idle;
-    status = deps_.objects.ReadBack(record, [&](int64_t bytes) -> absl::Status {
-      round.bytes += bytes;
-      const milliseconds wait = pace.Spend(bytes, deps_.clock.Steady());
-      return wait.count() > 0 ? options_.sleep(wait, cancel) : cancel.Check();
-    });
+    status = deps_.objects.ReadBack(record, on_read);
   }
   RETURN_IF_ERROR(cancel.Check());
   if (status.ok()) {
@@ -92,7 +93,7 @@ absl::Status Scrubber::ScrubOne(const ArtifactRecord& record, BytePace& pace,
   }
   if (HasReason(status, kArtifactDamaged)) {
     ++round.artifacts;
-    return Condemn(record, std::string(status.message()), round);
+    return Condemn(record, std::string(status.message()), on_read, round);
   }
   if (HasReason(status, kArtifactMissing)) {
     RETURN_IF_ERROR(deps_.objects.CheckFile(record.digest).status());
@@ -106,11 +107,19 @@ absl::Status Scrubber::ScrubOne(const ArtifactRecord& record, BytePace& pace,
 }
 
 absl::Status Scrubber::Condemn(const ArtifactRecord& record,
-                               const std::string& why, ScrubRound& round) {
+                               const std::string& why, const OnRead& on_read,
+                               ScrubRound& round) {
   // Before: leases go with the row.
   ASSIGN_OR_RETURN(auto holders, deps_.leases.Holders());
-  ASSIGN_OR_RETURN(const bool gone,
-                   deps_.objects.QuarantineUnchanged(record, why));
+  bool gone = false;
+  if (deps_.objects.OpenObject(record).ok()) {
+    ASSIGN_OR_RETURN(gone, deps_.objects.QuarantineUnchanged(record, why));
+  } else {
+    // Another file: that of a restored backup is read in full.
+    ASSIGN_OR_RETURN(const std::optional<ArtifactRecord> now,
+                     deps_.objects.CheckFile(record.digest, on_read));
+    gone = !now.has_value();
+  }
   if (!gone) {
     return absl::OkStatus();
   }

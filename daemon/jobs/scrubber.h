@@ -74,8 +74,9 @@ class Scrubber {
   // Reads one; counts it in the round.
   absl::Status ScrubOne(const ArtifactRecord& record, BytePace& pace,
                         const CancelToken& cancel, ScrubRound& round);
+  // Unless it turns out to be a restored backup.
   absl::Status Condemn(const ArtifactRecord& record, const std::string& why,
-                       ScrubRound& round);
+                       const OnRead& on_read, ScrubRound& round);
 
   // Constant after construction.
   const Deps deps_;

@@ -26,6 +26,7 @@ const char* KindName(RepairAction::Kind kind) {
       return "ROW_REMOVED";
     case RepairAction::Kind::kRecordRemoved:
       return "RECORD_REMOVED";
+    case RepairAction::Kind::kNoRow:
     case RepairAction::Kind::kLeftAlone:
       return "LEFT_ALONE";
   }

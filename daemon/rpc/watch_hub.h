@@ -3,9 +3,9 @@
 // free stream), and calls each that has something to send, and all of them once
 // a second so that they can send heartbeats.
 //
-// One thread does it for all, one after the other: however many watch one job,
-// its steps never take more than one processor from other calls, and a watcher
-// whose turn comes late gets the newest progress only.
+// One thread does it for all, one after the other: a job's step that very many
+// watch does not take every processor from other calls, and a watcher whose
+// turn comes late gets the newest progress only.
 
 #ifndef BOTTLED_RPC_WATCH_HUB_H_
 #define BOTTLED_RPC_WATCH_HUB_H_

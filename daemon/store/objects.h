@@ -19,6 +19,7 @@
 #ifndef BOTTLED_STORE_OBJECTS_H_
 #define BOTTLED_STORE_OBJECTS_H_
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -89,9 +90,14 @@ class Objects {
   absl::StatusOr<std::optional<ArtifactRecord>> Lookup(const Digest& key);
 
   // The same by digest: the record as it is now, or nullopt. `on_read` may be
-  // null; its errors end the reading, and prove nothing.
+  // null; its errors end the reading, and prove nothing. CANCELLED after
+  // CancelReads().
   absl::StatusOr<std::optional<ArtifactRecord>> CheckFile(
       const Digest& digest, const OnRead& on_read = nullptr);
+
+  // Ends the reading of files that were replaced, now and from now on: the
+  // daemon stops.
+  void CancelReads() { reads_cancelled_ = true; }
 
   // Reads all of a published file from the medium, where the system can be told
   // so, and compares. Reasons of OpenObject(), and what `on_read` returns.
@@ -182,6 +188,7 @@ class Objects {
   StepHook step_hook_;
 
   // Self-synchronised.
+  std::atomic<bool> reads_cancelled_ = false;
   DigestLocks locks_;
   Trash trash_;
 };

@@ -67,7 +67,11 @@ absl::Status Objects::Reconcile(ArtifactRecord& record,
   if (!HasReason(status, kArtifactDamaged)) {
     return status;
   }
-  RETURN_IF_ERROR(CheckContent(fd->get(), path, record, on_read));
+  const auto read = [&](int64_t bytes) -> absl::Status {
+    RETURN_IF_ERROR(reads_cancelled_ ? CancelledError() : absl::OkStatus());
+    return on_read ? on_read(bytes) : absl::OkStatus();
+  };
+  RETURN_IF_ERROR(CheckContent(fd->get(), path, record, read));
   // What a backup program wrote may be in memory only.
   RETURN_IF_ERROR(SyncObject(places_, record.digest));
   CRASH_POINT("check.file_synced");

@@ -119,6 +119,9 @@ void Count(const std::vector<RepairAction>& actions, RecoveryReport& report) {
         break;
       case RepairAction::Kind::kRecordRemoved:
         break;
+      case RepairAction::Kind::kNoRow:
+        ++report.without_row;
+        break;
       case RepairAction::Kind::kLeftAlone:
         Log("store")->warn("left alone: {}: {}", action.subject, action.detail);
         ++report.left_alone;
@@ -202,24 +205,25 @@ absl::Status Recover(const Places& places, Index& index, Objects& objects,
   if (!rebuild) {
     return absl::OkStatus();
   }
-  const absl::StatusOr<std::vector<RepairAction>> actions =
-      Repair(places, index, objects, [](int64_t) { return absl::OkStatus(); });
-  RETURN_IF_ERROR(TolerateFullDisk(actions.status()));
-  CRASH_POINT("rebuild.objects_settled");
-  if (!actions.ok()) {
-    return absl::OkStatus();
-  }
-  Count(*actions, report);
-  return TolerateFullDisk(index.SetRebuilt());
+  return SettleObjects(
+             places, index, objects, [](int64_t) { return absl::OkStatus(); },
+             report)
+      .status();
 }
 
 absl::StatusOr<std::vector<RepairAction>> SettleObjects(
     const Places& places, Index& index, Objects& objects, const OnRead& on_read,
     RecoveryReport& report) {
+  ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
   ASSIGN_OR_RETURN(
       std::vector<RepairAction> actions,
-      Repair(places, index, objects, on_read, ManyOrphans::kLeaveAlone));
+      Repair(places, index, objects, on_read,
+             rebuild ? ManyOrphans::kTakeIn : ManyOrphans::kLeaveAlone));
   Count(actions, report);
+  if (rebuild) {
+    CRASH_POINT("rebuild.objects_settled");
+    RETURN_IF_ERROR(TolerateFullDisk(index.SetRebuilt()));
+  }
   return actions;
 }
 
@@ -240,12 +244,12 @@ void LogRecovery(const RecoveryReport& report) {
         report.interrupted_jobs, report.finished_publications, report.adopted,
         report.quarantined, report.missing, report.stages_removed);
   }
-  if (report.left_alone > 0) {
+  if (report.without_row > 0) {
     Log("store")->error(
         "{} files in the cache have no row and were left alone: the index may "
         "be older than the cache. To take them in, run bottlectl cache verify "
         "--repair.",
-        report.left_alone);
+        report.without_row);
   }
 }
 

@@ -27,15 +27,15 @@
 //   record in obj/ without file              removed
 //   anything else in obj/<aa>/               quarantine
 //
-// Nothing needs the second part to be safe: a hit looks at its own row and file
-// in the same way. When more than 5 files and more than a tenth of the bytes in
+// A hit need not wait for the second part: it looks at its own row and file in
+// the same way. When more than 5 files and more than a tenth of the bytes in
 // obj/ have no row they are reported and left alone: then it is the index that
 // is wrong. With a new index the second part comes before the socket too, and
 // adopts all of them, whatever their number.
 //
-// A full disk is no reason not to start: what cannot be written is left for the
-// next one. Blocks for the reading of every file that is verified in full.
-// Reasons as Index and platform/file.h.
+// A full disk is no reason not to start: what cannot be written is left alone
+// until the next one. Blocks for the reading of every file that is verified in
+// full. Reasons as Index and platform/file.h.
 
 #ifndef BOTTLED_STORE_RECOVERY_H_
 #define BOTTLED_STORE_RECOVERY_H_
@@ -64,6 +64,9 @@ struct RecoveryReport {
   int quarantined = 0;
   int missing = 0;
   int stages_removed = 0;
+  // Files without a row, too many of them.
+  int without_row = 0;
+  // What could not be read or changed, or is not ours.
   int left_alone = 0;
 };
 
@@ -80,7 +83,7 @@ absl::Status Recover(const Places& places, Index& index, Objects& objects,
                      const Clock& clock, RecoveryReport& report);
 
 // The second part, beside everything else: Repair() that is counted in
-// `report`, and leaves many files without a row alone.
+// `report`, and leaves many files without a row alone unless the index is new.
 absl::StatusOr<std::vector<RepairAction>> SettleObjects(const Places& places,
                                                         Index& index,
                                                         Objects& objects,

@@ -55,8 +55,7 @@ class Repairer {
 
   // Errors that stop everything, as opposed to those of one file.
   absl::Status Weigh(const absl::Status& status, const std::string& subject) {
-    if (absl::IsCancelled(status) || HasReason(status, kIndexDegraded) ||
-        HasReason(status, "NO_SPACE")) {
+    if (absl::IsCancelled(status) || HasReason(status, kIndexDegraded)) {
       return status;
     }
     if (!status.ok()) {
@@ -106,8 +105,7 @@ class Repairer {
     for (const Orphan& orphan : scan.orphans) {
       RETURN_IF_ERROR(on_read_(0));
       if (many && many_ == ManyOrphans::kLeaveAlone) {
-        Add(Kind::kLeftAlone, Printable(orphan.path.native()),
-            "it has no row, like too many others");
+        Add(Kind::kNoRow, Printable(orphan.path.native()));
       } else {
         RETURN_IF_ERROR(Settle(orphan));
       }

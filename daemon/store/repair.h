@@ -21,7 +21,8 @@ struct RepairAction {
     kQuarantined,    // a file moved to quarantine/, its row went, if any
     kRowRemoved,     // a row had no file
     kRecordRemoved,  // a record had no file
-    kLeftAlone,      // could not be read, or is not ours
+    kNoRow,          // a file has none, like too many others; left alone
+    kLeftAlone,      // could not be read or changed, or is not ours
   };
   Kind kind = Kind::kLeftAlone;
   // "sha256:…", or a path.
@@ -41,8 +42,8 @@ enum class ManyOrphans {
 // Every row has its file, quickly checked, and its record; every file in obj/
 // has its row, or was read in full and gets one, or goes to quarantine; records
 // without a file go. Thread-safe, beside everything else. Blocks for the
-// reading. CANCELLED and other errors of `on_read` end it where it is, as does
-// an index or a disk that takes no writes; doing it again is no harm.
+// reading. CANCELLED, which `on_read` may return, ends it where it is, as does
+// a degraded index when there is something to write; doing it again is no harm.
 absl::StatusOr<std::vector<RepairAction>> Repair(
     const Places& places, Index& index, Objects& objects, const OnRead& on_read,
     ManyOrphans many = ManyOrphans::kTakeIn);

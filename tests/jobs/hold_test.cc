@@ -83,6 +83,15 @@ TEST_F(HoldTest, ComesBackByTheLease) {
   EXPECT_EQ(LeaseCount(), 1U);
 }
 
+TEST_F(HoldTest, ARestoredBackupIsHeld) {
+  const std::filesystem::path path = objects_->Path(artifact_);
+  std::filesystem::copy_file(path, path.native() + ".copy");
+  std::filesystem::rename(path.native() + ".copy", path);
+  const std::unique_ptr<Hold> hold = MustBegin();
+  ASSERT_NE(hold, nullptr);
+  EXPECT_TRUE(objects_->OpenObject(hold->artifact()).ok());
+}
+
 TEST_F(HoldTest, SaysWhyItIsLost) {
   const auto take = [&](const char* want, const auto& taking) {
     std::unique_ptr<Hold> hold = MustBegin();

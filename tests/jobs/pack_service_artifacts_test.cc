@@ -122,6 +122,20 @@ TEST_F(ArtifactsTest, DamageIsFoundAndMovedAway) {
   }
 }
 
+TEST_F(ArtifactsTest, ARestoredBackupVerifies) {
+  const ArtifactRecord made = MakeOne();
+  const std::filesystem::path path = objects_->Path(made);
+  std::filesystem::copy_file(path, path.native() + ".copy");
+  std::filesystem::rename(path.native() + ".copy", path);
+  const auto verified =
+      service_->Verify(made.digest.hex(), VerifyDepth::kDeep, CancelToken());
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  EXPECT_TRUE(verified->problem.ok()) << verified->problem;
+  EXPECT_FALSE(verified->quarantined);
+  EXPECT_NE(verified->record.inode, made.inode);
+  EXPECT_EQ(ArtifactCount(), 1);
+}
+
 TEST_F(ArtifactsTest, ACancelledVerificationIsNoDamage) {
   const ArtifactRecord made = MakeOne();
   CancelSource cancel;

@@ -151,6 +151,23 @@ TEST_F(ScrubberTest, DamageGoesToQuarantineAndIsTold) {
   EXPECT_THAT(miss->rule, ::testing::HasSubstr("SHA-256"));
 }
 
+TEST_F(ScrubberTest, ARestoredBackupIsNoDamage) {
+  const ArtifactRecord record = env_.MustPublish(1);
+  const fs::path path = env_.objects().Path(record);
+  const std::string bytes = testing::ReadAll(path);
+  fs::rename(path, dir_ / "old");
+  testing::WriteAllTo(path, bytes);
+  env_.clock().Advance(8 * kScrubDay);
+  EXPECT_EQ(Scrub().damaged, 0);
+  EXPECT_TRUE(env_.objects().Lookup(KeyOf(1))->has_value());
+  // One with other bytes is.
+  env_.clock().Advance(8 * kScrubDay);
+  fs::remove(path);
+  testing::WriteAllTo(path, "x" + bytes.substr(1));
+  EXPECT_EQ(Scrub().damaged, 1);
+  EXPECT_THAT(testing::Names(env_.places().quarantine()), SizeIs(2));
+}
+
 TEST_F(ScrubberTest, AFileThatIsGoneIsNoQuarantine) {
   const ArtifactRecord lost = env_.MustPublish(1);
   fs::remove(env_.objects().Path(lost));
@@ -264,6 +281,7 @@ TEST_F(ScrubberTest, AllDamageIsFoundByAHitOrByAScrub) {
         fs::last_write_time(path, time);
         break;
       case kWritten:
+        bytes[bytes.size() / 2] ^= 2;
         testing::Overwrite(path, bytes);
         fs::last_write_time(path, time + seconds(1));
         break;
@@ -275,6 +293,7 @@ TEST_F(ScrubberTest, AllDamageIsFoundByAHitOrByAScrub) {
       case kReplaced:
         // The old file lives on, so that its inode is not given out again.
         fs::rename(path, dir_ / ("old" + std::to_string(i)));
+        bytes[bytes.size() / 2] ^= 2;
         testing::WriteAllTo(path, bytes);
         fs::last_write_time(path, time);
         break;

@@ -215,6 +215,15 @@ TEST_F(ObjectsTest, ARestoredBackupIsReadInFullOnce) {
   EXPECT_THAT(Names(env_.places().quarantine()), IsEmpty());
 }
 
+TEST_F(ObjectsTest, AStopEndsTheReadingOfABackup) {
+  const ArtifactRecord record = env_.MustPublish(1);
+  const fs::path path = objects().Path(record);
+  fs::last_write_time(path, fs::file_time_type::clock::now());
+  objects().CancelReads();
+  EXPECT_TRUE(absl::IsCancelled(objects().Lookup(KeyOf(1)).status()));
+  EXPECT_TRUE(env_.index().FindByKey(KeyOf(1))->has_value());
+}
+
 TEST_F(ObjectsTest, AFooterThatWasCutOutIsSeen) {
   const ArtifactRecord record = env_.MustPublish(1);
   std::string bytes = SidecarLike(1);

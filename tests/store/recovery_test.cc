@@ -84,7 +84,8 @@ TEST_F(RecoveryTest, AHealthyStoreStaysAsItIs) {
   EXPECT_FALSE(report().index_rebuilt);
   EXPECT_EQ(report().adopted + report().quarantined + report().missing +
                 report().interrupted_jobs + report().stages_removed +
-                report().left_alone + report().finished_publications,
+                report().left_alone + report().without_row +
+                report().finished_publications,
             0);
   EXPECT_EQ(env_.index().Totals()->count, 10);
   EXPECT_EQ(Disagreement(env_), "");
@@ -335,7 +336,7 @@ TEST_F(RecoveryTest, ManyFilesWithoutRowsAreLeftAlone) {
     ForgetRow(records[static_cast<size_t>(i)]);
   }
   env_.Restart();
-  EXPECT_EQ(report().left_alone, 6);
+  EXPECT_EQ(report().without_row, 6);
   EXPECT_EQ(report().adopted + report().quarantined, 0);
   for (const ArtifactRecord& record : records) {
     EXPECT_TRUE(fs::exists(Object(record)));

@@ -111,7 +111,7 @@ TEST_F(RepairTest, ManyFilesWithoutRowsAreTakenInAndServeTheSameKeys) {
     }
   }
   env_.Restart();
-  EXPECT_EQ(env_.report().left_alone, 29);
+  EXPECT_EQ(env_.report().without_row, 29);
   EXPECT_THAT(MustRepair(), SizeIs(29));
   EXPECT_EQ(Disagreement(env_), "");
   for (int i = 0; i < 30; ++i) {
