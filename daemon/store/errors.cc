@@ -108,6 +108,22 @@ absl::Status JobNotOpenError(std::string_view job_id) {
       kTryAgain);
 }
 
+absl::Status InterruptedError() {
+  return MakeError(Code::kAborted, "INTERRUPTED",
+                   "The daemon stopped while the job was at work",
+                   "Ask for the artifact again.");
+}
+
+absl::Status PoisonError(int crashes) {
+  return MakeError(
+      Code::kFailedPrecondition, "POISON",
+      fmt::format("The daemon ended {} times while this ran, and does not try "
+                  "it again by itself",
+                  crashes),
+      "The daemon's log may say why. Ask with --force (prepare: --rebuild) to "
+      "try it again.");
+}
+
 absl::Status BottleExistsError(std::string_view slug) {
   return MakeError(
       Code::kAlreadyExists, kBottleExists,

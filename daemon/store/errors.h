@@ -56,6 +56,13 @@ absl::Status JobExistsError(std::string_view job_id);
 // JOB_NOT_OPEN: the job has no row, or has ended already.
 absl::Status JobNotOpenError(std::string_view job_id);
 
+// INTERRUPTED: how a job ends that the daemon's death cut off.
+absl::Status InterruptedError();
+
+// POISON: the daemon died `crashes` times while it ran, so it is not tried
+// again by itself.
+absl::Status PoisonError(int crashes);
+
 // BOTTLE_EXISTS, code ALREADY_EXISTS.
 absl::Status BottleExistsError(std::string_view slug);
 

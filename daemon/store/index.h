@@ -250,6 +250,22 @@ class Index {
   // Deletes terminal jobs beyond the newest 5000 or older than 30 days.
   absl::Status TrimJobs(int64_t now_ms);
 
+  // --- jobs over restarts -------------------------------------------------
+  // A job that the daemon's death cut off waits again, without a key, as run
+  // number `attempt`. JOB_NOT_OPEN.
+  absl::Status RestartJob(const std::string& id, int attempt);
+  // The daemon run `boot_id` owns it from now on. JOB_NOT_OPEN.
+  absl::Status TakeUpJob(const std::string& id, const std::string& boot_id);
+  // Keeps the greater of its wish and this one. JOB_NOT_OPEN.
+  absl::Status SetJobWish(const std::string& id, JobWish wish);
+  // The daemon has died `count` times now while jobs of this flight ran.
+  absl::Status NoteCrashes(const std::string& flight, int count,
+                           int64_t now_ms);
+  // 0 also when the last time is more than a day away.
+  absl::StatusOr<int> CrashesOf(const std::string& flight, int64_t now_ms);
+  // A job of the flight came to an end of its own.
+  absl::Status ForgetCrashes(const std::string& flight);
+
   // --- bottles -----------------------------------------------------------
   // Chooses the addresses of a bottle: `own` is what it has, `others` what all
   // other bottles have. Only subnet, prefix and loopback of the result count.

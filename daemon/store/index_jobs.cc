@@ -53,6 +53,11 @@ JobRecord ReadJob(const Statement::Use& row) {
   job.failure_json = row.Text(8);
   job.boot_id = row.Text(9);
   job.miss = DecodeMiss(row.Text(11));
+  job.flight = row.Text(12);
+  job.attempt = static_cast<int>(row.Int(13));
+  job.spec = row.Text(14);
+  // The column's CHECK allows no other number.
+  job.wish = static_cast<JobWish>(row.Int(15));
   return job;
 }
 
@@ -68,11 +73,6 @@ absl::Status CheckKeyFree(Connection& c, const std::string& id,
                                   : absl::OkStatus();
 }
 
-// For updates that have just run and concern one open job.
-absl::Status CheckChanged(Connection& c, const std::string& id) {
-  return c.db.changes() == 1 ? absl::OkStatus() : JobNotOpenError(id);
-}
-
 }  // namespace
 
 std::string_view JobStateText(JobRowState state) {
@@ -82,6 +82,10 @@ std::string_view JobStateText(JobRowState state) {
     }
   }
   return "interrupted";
+}
+
+absl::Status CheckJobChanged(Connection& c, const std::string& id) {
+  return c.db.changes() == 1 ? absl::OkStatus() : JobNotOpenError(id);
 }
 
 absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end) {
@@ -101,7 +105,13 @@ absl::Status Index::InsertJob(const JobRecord& job) {
     BindDigest(use, job.content_key.hex());
     use.Bind(job.created_ms).Bind(job.started_ms).Bind(job.finished_ms);
     BindDigest(use, job.artifact.hex());
-    return use.Bind(job.failure_json).Bind(job.boot_id).Run();
+    return use.Bind(job.failure_json)
+        .Bind(job.boot_id)
+        .Bind(job.flight)
+        .Bind(int64_t{job.attempt})
+        .Bind(job.spec)
+        .Bind(static_cast<int64_t>(job.wish))
+        .Run();
   });
 }
 
@@ -109,14 +119,14 @@ absl::Status Index::MarkRunning(const std::string& id, int64_t now_ms) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(
         Statement::Use(c.statements.job_run).Bind(now_ms).Bind(id).Run());
-    return CheckChanged(c, id);
+    return CheckJobChanged(c, id);
   });
 }
 
 absl::Status Index::MarkQueued(const std::string& id) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(Statement::Use(c.statements.job_requeue).Bind(id).Run());
-    return CheckChanged(c, id);
+    return CheckJobChanged(c, id);
   });
 }
 
@@ -125,7 +135,7 @@ absl::Status Index::SetJobKey(const std::string& id, const Digest& key) {
     RETURN_IF_ERROR(CheckKeyFree(c, id, key));
     Statement::Use use(c.statements.job_set_key);
     RETURN_IF_ERROR(BindDigest(use, key.hex()).Bind(id).Run());
-    return CheckChanged(c, id);
+    return CheckJobChanged(c, id);
   });
 }
 
@@ -135,7 +145,7 @@ absl::Status Index::SetJobMiss(const std::string& id, const Miss& miss) {
                         .Bind(EncodeMiss(miss))
                         .Bind(id)
                         .Run());
-    return CheckChanged(c, id);
+    return CheckJobChanged(c, id);
   });
 }
 
@@ -147,7 +157,7 @@ absl::Status Index::MarkPublishing(const std::string& id,
                         .Bind(EncodeObjectRecord(record))
                         .Bind(id)
                         .Run());
-    return CheckChanged(c, id);
+    return CheckJobChanged(c, id);
   });
 }
 
@@ -225,6 +235,10 @@ absl::StatusOr<std::vector<Index::OpenJob>> Index::OpenJobs() {
 
 absl::Status Index::TrimJobs(int64_t now_ms) {
   return state_->Write([&](Connection& c) -> absl::Status {
+    RETURN_IF_ERROR(Statement::Use(c.statements.crash_trim)
+                        .Bind(now_ms - kCrashMemoryMs)
+                        .Bind(now_ms + kCrashMemoryMs)
+                        .Run());
     RETURN_IF_ERROR(Statement::Use(c.statements.job_trim_age)
                         .Bind(now_ms - kMaxJobAgeMs)
                         .Run());

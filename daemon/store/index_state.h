@@ -130,6 +130,13 @@ struct Index::State {
 // "queued" … "interrupted": the text of a state in the database.
 std::string_view JobStateText(JobRowState state);
 
+// JOB_NOT_OPEN unless the update that has just run changed one row.
+absl::Status CheckJobChanged(Connection& c, const std::string& id);
+
+// A crash that is farther away than this, in either direction, says nothing
+// about a job.
+inline constexpr int64_t kCrashMemoryMs = int64_t{24} * 3600 * 1000;
+
 // Writes the end of a job; false when the job was not open.
 absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end);
 

@@ -130,6 +130,17 @@ struct ArtifactPin {
   bool operator==(const ArtifactPin&) const = default;
 };
 
+// Who has asked for a job, by what becomes of it when the daemon dies. The
+// greater one counts.
+enum class JobWish {
+  kWarm = 0,      // only warming, which asks again by itself
+  kWatched = 1,   // somebody whose interest ends with a watch
+  kDetached = 2,  // somebody who need not be there
+};
+
+// The daemon died so often while a job ran that the job is to blame.
+inline constexpr int kPoisonCrashes = 2;
+
 // One job, as far as it must survive the daemon.
 struct JobRecord {
   std::string id;
@@ -145,6 +156,14 @@ struct JobRecord {
   std::string failure_json;
   std::string boot_id;  // of the daemon run that owns it
   Miss miss;            // why it was made; known once its key is
+  std::string flight;   // what single-flight compares
+  int attempt = 1;      // 1 + how often the daemon died while it ran
+  // JSON: how to ask for the same again; empty = nobody can.
+  std::string spec;
+  JobWish wish = JobWish::kWarm;
+
+  // A later run of the daemon may do it.
+  bool repeatable() const { return !spec.empty() && wish != JobWish::kWarm; }
 };
 
 // What an archive file was found to contain; valid while the file's identity

@@ -10,30 +10,18 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "fmt/format.h"
-#include "nlohmann/json.hpp"
 #include "platform/fault_calls.h"
 #include "platform/fault_points.h"
 #include "platform/file.h"
 #include "store/backup.h"
 #include "store/errors.h"
+#include "store/recovery_jobs.h"
 #include "store/repair.h"
 
 namespace bottled {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The members are those of jobs/failure_json.h, which this layer does not see.
-std::string InterruptedFailure() {
-  const nlohmann::json failure = {
-      {"code", static_cast<int>(absl::StatusCode::kAborted)},
-      {"reason", "INTERRUPTED"},
-      {"message", "The daemon stopped while the job was at work"},
-      {"remedy", "Ask for the artifact again."},
-      {"stage", ""},
-      {"log_tail", nlohmann::json::array()}};
-  return failure.dump();
-}
 
 // The database and what lies beside it, under names that SQLite would still
 // open together.
@@ -71,17 +59,16 @@ absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
     if (status.ok()) {
       CRASH_POINT("recovery.publication_finished");
       ++report.finished_publications;
-      return absl::OkStatus();
+      return open.job.attempt == 1
+                 ? absl::OkStatus()
+                 : TolerateFullDisk(index.ForgetCrashes(open.job.flight));
     }
     Log("store")->warn("job {} cannot be finished: {}", open.job.id,
                        std::string(status.message()));
     report.quarantined += was_there && !PathExists(file) ? 1 : 0;
   }
   CRASH_POINT("recovery.job_given_up");
-  ++report.interrupted_jobs;
-  return TolerateFullDisk(index.FinishJob(open.job.id,
-                                          JobRowState::kInterrupted, Digest(),
-                                          InterruptedFailure(), clock.NowMs()));
+  return SettleJob(index, open.job, clock.NowMs(), report);
 }
 
 // What lies in stage/ goes; a rest that resists is no reason not to start.
@@ -234,15 +221,18 @@ void LogRecovery(const RecoveryReport& report) {
                            ? "the files"
                            : "its copy of " + FormatTimeMs(report.backup_ms));
   }
-  const int repaired = report.interrupted_jobs + report.finished_publications +
+  const int repaired = report.interrupted_jobs + report.restarted_jobs +
+                       report.poisoned_jobs + report.finished_publications +
                        report.adopted + report.quarantined + report.missing +
                        report.stages_removed;
   if (repaired > 0) {
     Log("store")->info(
-        "recovered: {} jobs interrupted, {} publications finished, {} files "
-        "adopted, {} quarantined, {} missing, {} stages removed",
-        report.interrupted_jobs, report.finished_publications, report.adopted,
-        report.quarantined, report.missing, report.stages_removed);
+        "recovered: {} jobs wait again, {} interrupted, {} given up, {} "
+        "publications finished, {} files adopted, {} quarantined, {} missing, "
+        "{} stages removed",
+        report.restarted_jobs, report.interrupted_jobs, report.poisoned_jobs,
+        report.finished_publications, report.adopted, report.quarantined,
+        report.missing, report.stages_removed);
   }
   if (report.without_row > 0) {
     Log("store")->error(

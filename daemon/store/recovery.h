@@ -8,11 +8,12 @@
 //                                            place, else a new one; what
 //                                            obj/*/*.json has beyond it is
 //                                            adopted
-//   job queued or running                    interrupted; its stage goes
+//   job queued or running                    as recovery_jobs.h says; its stage
+//                                            goes
 //   job publishing, object file present      verified in full; good → finished,
-//                                            bad → quarantine, interrupted
+//                                            bad → quarantine, and as if it ran
 //   job publishing, staged file only         verified; resumed at the rename
-//   job publishing, neither                  interrupted
+//   job publishing, neither                  as if it ran
 //   anything in stage/                       moved to trash/
 //   anything in trash/                       removed, see Trash
 //
@@ -59,6 +60,9 @@ struct RecoveryReport {
   // Of the copy that it was rebuilt from; 0 = none.
   int64_t backup_ms = 0;
   int interrupted_jobs = 0;
+  // That wait again, and that the daemon has died of too often.
+  int restarted_jobs = 0;
+  int poisoned_jobs = 0;
   int finished_publications = 0;
   int adopted = 0;
   int quarantined = 0;
@@ -78,7 +82,7 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
                                                  RecoveryReport& report);
 
 // The first part of the table. Idempotent; it may itself be killed at any
-// point.
+// point. Open are only jobs that wait again then: who runs jobs takes them up.
 absl::Status Recover(const Places& places, Index& index, Objects& objects,
                      const Clock& clock, RecoveryReport& report);
 

@@ -274,6 +274,27 @@ CREATE TABLE scrub(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// What of a job outlives the daemon that ran it.
+constexpr char kRestarts[] = R"sql(
+-- What single-flight compares.
+ALTER TABLE job ADD COLUMN flight TEXT NOT NULL DEFAULT '';
+-- The number of its run: 1 + how often the daemon died in one.
+ALTER TABLE job ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+-- How to ask for the same again, as JSON; holds no secret. '' = nobody can.
+ALTER TABLE job ADD COLUMN spec TEXT NOT NULL DEFAULT '';
+-- Who has asked for it: 0 only warming, 1 somebody who watches, 2 somebody who
+-- does not.
+ALTER TABLE job ADD COLUMN wish INTEGER NOT NULL DEFAULT 0
+  CHECK(wish BETWEEN 0 AND 2);
+
+-- Flights in whose jobs the daemon died, since one last came to an end.
+CREATE TABLE crash(
+  flight TEXT PRIMARY KEY,
+  count INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"2026-11-artifacts-and-jobs", kFirst},
     {"2026-11-bottles", kBottles},
@@ -285,6 +306,7 @@ constexpr Migration kMigrations[] = {
     {"2026-11-warming", kWarming},
     {"2026-11-misses", kMisses},
     {"2026-11-scrub", kScrub},
+    {"2026-11-restarts", kRestarts},
 };
 
 absl::StatusOr<int64_t> UserVersion(Database& db) {

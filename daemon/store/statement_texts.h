@@ -22,6 +22,9 @@ absl::Status PrepareAll(Database& db, Statements& out,
 // Misses and scrubbing: statements_integrity.cc.
 absl::Status PrepareIntegrity(Database& db, Statements& out);
 
+// Jobs that outlive a daemon: statements_restarts.cc.
+absl::Status PrepareRestarts(Database& db, Statements& out);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_STORE_STATEMENT_TEXTS_H_

@@ -21,7 +21,8 @@ constexpr std::string_view kArtifact =
 // The order that ReadJob() in index_jobs.cc expects.
 constexpr std::string_view kJob =
     "SELECT id, state, source, content_key, created_ms, started_ms, "
-    "finished_ms, artifact, failure, boot_id, publishing, miss FROM job ";
+    "finished_ms, artifact, failure, boot_id, publishing, miss, flight, "
+    "attempt, spec, wish FROM job ";
 
 // The order that ReadBottle() in index_bottles.cc expects.
 constexpr std::string_view kBottle =
@@ -176,8 +177,8 @@ absl::Status PrepareJobs(Database& db, Statements& out) {
       {
           {&S::job_put,
            "INSERT INTO job(id, state, source, content_key, created_ms, "
-           "started_ms, finished_ms, artifact, failure, boot_id) "
-           "VALUES(?,?,?,?,?,?,?,?,?,?)"},
+           "started_ms, finished_ms, artifact, failure, boot_id, flight, "
+           "attempt, spec, wish) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
           {&S::job_by_id, fmt::format("{}WHERE id = ?", kJob)},
           {&S::job_by_open_key,
            fmt::format("SELECT id FROM job WHERE content_key = ? AND {}",
@@ -360,6 +361,7 @@ absl::StatusOr<Statements> Statements::Prepare(Database& db) {
   RETURN_IF_ERROR(PrepareKeys(db, out));
   RETURN_IF_ERROR(PrepareIntegrity(db, out));
   RETURN_IF_ERROR(PrepareJobs(db, out));
+  RETURN_IF_ERROR(PrepareRestarts(db, out));
   RETURN_IF_ERROR(PrepareBottles(db, out));
   RETURN_IF_ERROR(PrepareLeases(db, out));
   RETURN_IF_ERROR(PrepareWarmTargets(db, out));

@@ -56,14 +56,15 @@ TEST_F(SchemaTest, MakesTheTables) {
       ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
                   "2026-11-engine-objects", "2026-11-last-bytes",
                   "2026-11-leases", "2026-11-misses", "2026-11-planned-mode",
-                  "2026-11-scrub", "2026-11-stream-leases", "2026-11-warming"));
+                  "2026-11-restarts", "2026-11-scrub", "2026-11-stream-leases",
+                  "2026-11-warming"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
       ElementsAre("address_lease", "archive", "artifact", "artifact_reference",
-                  "bottle", "build", "content_key", "damage", "engine_object",
-                  "job", "lease", "meta", "migration", "pin", "reference",
-                  "scrub", "warm_target"));
+                  "bottle", "build", "content_key", "crash", "damage",
+                  "engine_object", "job", "lease", "meta", "migration", "pin",
+                  "reference", "scrub", "warm_target"));
   EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
                      "AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE "
                      "'%STRICT%'"),
@@ -198,6 +199,19 @@ TEST_F(SchemaTest, LeasesFromBeforeTheStreamsStay) {
               ElementsAre("lease"));
   ASSERT_TRUE(db_->Execute("DELETE FROM artifact").ok());
   EXPECT_THAT(Column("SELECT id FROM lease"), ElementsAre());
+}
+
+TEST_F(SchemaTest, AJobFromBeforeTheRestartsIsNotRepeated) {
+  ASSERT_TRUE(Migrate(*db_, Migrations().first(10)).ok());
+  ASSERT_TRUE(
+      db_->Execute("INSERT INTO job(id, state, source, created_ms, started_ms, "
+                   "finished_ms, boot_id) VALUES('1','running','s',0,0,0,'b')")
+          .ok());
+  Open();
+  ASSERT_TRUE(Migrate(*db_, Migrations()).ok());
+  EXPECT_THAT(Column("SELECT id || flight || attempt || spec || wish FROM job"),
+              ElementsAre("110"));
+  EXPECT_FALSE(db_->Execute("UPDATE job SET wish = 3").ok());
 }
 
 TEST_F(SchemaTest, TheDatabaseItselfLetsNoHolderOutliveItsArtifact) {

@@ -72,6 +72,7 @@ absl::StatusOr<StoreEnv::Staged> StoreEnv::Stage(const std::string& job_id,
   job.content_key = key;
   job.created_ms = clock_.NowMs();
   job.boot_id = "boot";
+  job.flight = "flight of " + job_id;
   RETURN_IF_ERROR(index_->InsertJob(job));
   RETURN_IF_ERROR(index_->MarkRunning(job_id, clock_.NowMs()));
   ASSIGN_OR_RETURN(const fs::path stage, objects_->MakeStage(job_id));
