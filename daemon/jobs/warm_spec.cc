@@ -1,7 +1,5 @@
 #include "jobs/warm_spec.h"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 #include <variant>
@@ -11,6 +9,7 @@
 #include "image/digest.h"
 #include "image/json.h"
 #include "jobs/errors.h"
+#include "jobs/kept_environment.h"
 
 namespace bottled {
 namespace {
@@ -18,32 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kWarmIdDigits = 12;
-
-// Where programs, their configuration and their sockets are. Proxies may have
-// passwords in them, and everything else may be one.
-constexpr std::array<std::string_view, 12> kKeptVariables = {"PATH",
-                                                             "HOME",
-                                                             "USER",
-                                                             "LANG",
-                                                             "LC_ALL",
-                                                             "TMPDIR",
-                                                             "LOGNAME",
-                                                             "DOCKER_CONFIG",
-                                                             "XDG_RUNTIME_DIR",
-                                                             "XDG_CONFIG_HOME",
-                                                             "BUILDX_BUILDER",
-                                                             "BUILDX_CONFIG"};
-
-json KeptEnvironment(const std::map<std::string, std::string>& environment) {
-  json kept = json::object();
-  for (const std::string_view name : kKeptVariables) {
-    const auto found = environment.find(std::string(name));
-    if (found != environment.end()) {
-      kept[std::string(name)] = found->second;
-    }
-  }
-  return kept;
-}
 
 absl::Status CheckBuild(const BuildSpec& build) {
   if (!build.context.starts_with('/')) {
