@@ -84,7 +84,11 @@ std::string DescribeJobs(const v1::ListJobsResponse& response, int64_t now_ms) {
     } else if (job.has_failure()) {
       stage = job.failure().reason();
     }
-    table.Add({job.id(), StateWord(job.state()), stage, job.miss().reason(),
+    std::string state = StateWord(job.state());
+    if (job.attempt() > 1) {
+      state += fmt::format(" (attempt {})", job.attempt());
+    }
+    table.Add({job.id(), state, stage, job.miss().reason(),
                fmt::format("{}", job.interest_count()),
                FormatAge(job.created_at(), now_ms), job.source()});
   }

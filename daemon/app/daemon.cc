@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
       new Daemon(options, std::move(places), std::move(lock)));
   RETURN_IF_ERROR(daemon->OpenStore(clock));
   RETURN_IF_ERROR(daemon->MakeServices(clock));
+  RETURN_IF_ERROR(daemon->packs_->Resume());
   RETURN_IF_ERROR(daemon->Serve(clock));
   return daemon;
 }

@@ -2,9 +2,9 @@
 // need each other, and takes them down in the opposite order.
 //
 // Start: instance lock → reserve → index (recovered) → objects → engines,
-// uploads, scheduler → services → sockets → gRPC → sweeping. The lock comes
-// first, since two gRPC daemons on one path would steal the socket from each
-// other.
+// uploads, scheduler → services → jobs that go on → sockets → gRPC → sweeping.
+// The lock comes first, since two gRPC daemons on one path would steal the
+// socket from each other.
 //
 // Stop: no new connections and jobs → running jobs get the drain time, then are
 // cancelled; their watchers still see the end → gRPC ends → index closes → the

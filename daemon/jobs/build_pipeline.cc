@@ -4,9 +4,20 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "fmt/format.h"
 #include "image/platform.h"
 
 namespace bottled {
+namespace {
+
+// One for each run: what is left of an earlier one may just be removed.
+std::string BuildTag(const Job& job) {
+  return job.attempt() == 1 ? "bottled.local/build:" + job.id()
+                            : fmt::format("bottled.local/build:{}-{}", job.id(),
+                                          job.attempt());
+}
+
+}  // namespace
 
 absl::StatusOr<ArtifactRecord> RunBuildPipeline(
     const PipelineDeps& deps, const EngineSide& side, const BuildSpec& build,
@@ -18,7 +29,7 @@ absl::StatusOr<ArtifactRecord> RunBuildPipeline(
   ASSIGN_OR_RETURN(const EngineInfo info, engine->Negotiate(token));
   ASSIGN_OR_RETURN(const std::unique_ptr<EngineObjects::Held> tag,
                    side.objects.Hold(engine->endpoint(), EngineObjectKind::kTag,
-                                     "bottled.local/build:" + job.id()));
+                                     BuildTag(job)));
   const BuildSink sink = {.line =
                               [&events](const std::string& line) {
                                 events.AddLine(line, /*warning=*/false);

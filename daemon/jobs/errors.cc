@@ -62,6 +62,13 @@ absl::Status JobCutShort() {
                    "Ask for the artifact again.");
 }
 
+absl::Status NobodyCameBack() {
+  return MakeError(Code::kAborted, "INTERRUPTED",
+                   "The daemon restarted while the job was at work, and nobody "
+                   "came back for it",
+                   "Ask for the artifact again.");
+}
+
 absl::Status JobCancelledByForce() {
   return MakeError(Code::kCancelled, "CANCELLED",
                    "The job was stopped for everybody who waited for it", "");

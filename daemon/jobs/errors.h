@@ -31,6 +31,8 @@ absl::Status TooManyJobsOfClient(int max_queued);
 absl::Status ShuttingDown();
 // SHUTTING_DOWN, code CANCELLED: how a job ends that the drain cut short.
 absl::Status JobCutShort();
+// INTERRUPTED: the daemon restarted, and who watched the job did not come back.
+absl::Status NobodyCameBack();
 // CANCELLED: somebody stopped the job for everybody.
 absl::Status JobCancelledByForce();
 // INTERNAL: the work threw.

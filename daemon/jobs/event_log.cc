@@ -103,6 +103,9 @@ void EventLog::Finish(Finished finished) {
 
 EventLog::Batch EventLog::Read(int64_t after_seq, size_t limit) const {
   MutexLock lock(mu_);
+  if (finished_ && after_seq > last_seq_) {
+    after_seq = last_seq_ - 1;
+  }
   Batch batch;
   auto next = std::upper_bound(
       events_.begin(), events_.end(), after_seq,

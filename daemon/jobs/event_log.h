@@ -30,7 +30,9 @@ namespace bottled {
 // Thread-safe.
 class EventLog {
  public:
-  explicit EventLog(const Clock& clock) : clock_(clock) {}
+  // The first event has the number after `last_seq`.
+  explicit EventLog(const Clock& clock, int64_t last_seq = 0)
+      : clock_(clock), last_seq_(last_seq) {}
 
   // Events after Finished are dropped.
   void StartStage(Stage stage);
@@ -49,7 +51,9 @@ class EventLog {
     bool finished = false;
   };
   // Events numbered above `after_seq`, at most `limit`, and fewer when there is
-  // a gap between them: then the next call tells of it. Never blocks.
+  // a gap between them: then the next call tells of it. A number beyond the
+  // last one of a log that has ended is from another log of the job: whoever
+  // has it gets the last event. Never blocks.
   Batch Read(int64_t after_seq, size_t limit) const;
 
   int64_t last_seq() const;
@@ -77,7 +81,7 @@ class EventLog {
 
   mutable Mutex mu_;
   std::deque<JobEvent> events_ ABSL_GUARDED_BY(mu_);
-  int64_t last_seq_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t last_seq_ ABSL_GUARDED_BY(mu_);
   // All log lines and progress reports up to this number are gone.
   int64_t dropped_up_to_ ABSL_GUARDED_BY(mu_) = 0;
   size_t text_bytes_ ABSL_GUARDED_BY(mu_) = 0;

@@ -45,6 +45,7 @@ absl::StatusOr<JobSnapshot> ToSnapshot(const JobRecord& row, Index& index) {
   job.finished_ms = row.finished_ms;
   job.last_seq = 1;
   job.miss = row.miss;
+  job.attempt = row.attempt;
   if (row.state != JobRowState::kSucceeded) {
     job.status = DecodeFailure(row.failure_json);
     return job;

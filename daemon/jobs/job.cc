@@ -5,9 +5,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "fmt/format.h"
 
 namespace bottled {
 namespace {
+
+constexpr int64_t kMicrosPerMilli = 1000;
 
 JobState StateFor(const absl::Status& status) {
   if (status.ok()) {
@@ -38,21 +41,39 @@ bool IsTerminal(JobState state) {
 }
 
 Job::Job(std::string id, std::string source, std::string flight_key,
-         const Clock& clock)
+         const Clock& clock, int attempt, int64_t created_ms, int64_t last_seq)
     : clock_(clock),
       id_(std::move(id)),
       source_(std::move(source)),
       flight_key_(std::move(flight_key)),
-      events_(clock),
-      created_ms_(clock.NowMs()) {}
+      attempt_(attempt),
+      events_(clock, last_seq),
+      created_ms_(created_ms) {}
+
+std::shared_ptr<Job> Job::Again(const JobRecord& row, const Clock& clock) {
+  // How many events it had is not kept. It had less than one a microsecond.
+  std::shared_ptr<Job> job(new Job(row.id, row.source, row.flight, clock,
+                                   row.attempt, row.created_ms,
+                                   clock.NowMs() * kMicrosPerMilli));
+  {
+    MutexLock lock(job->mu_);
+    job->miss_ = row.miss;
+    job->wish_ = row.wish;
+  }
+  job->events_.AddLine(
+      fmt::format("the daemon restarted; attempt {}", row.attempt),
+      /*warning=*/false);
+  return job;
+}
 
 std::shared_ptr<Job> Job::FromPast(const JobSnapshot& past,
                                    const Clock& clock) {
-  auto job = std::make_shared<Job>(past.id, past.source, "", clock);
+  std::shared_ptr<Job> job(new Job(past.id, past.source, "", clock,
+                                   past.attempt, past.created_ms,
+                                   /*last_seq=*/0));
   {
     MutexLock lock(job->mu_);
     job->content_key_ = past.content_key;
-    job->created_ms_ = past.created_ms;
     job->started_ms_ = past.started_ms;
     job->miss_ = past.miss;
   }
@@ -121,14 +142,15 @@ bool Job::AddInterest(const std::string& interest_id, JobClass job_class,
   return true;
 }
 
-bool Job::RemoveInterest(const std::string& interest_id) {
+bool Job::RemoveInterest(const std::string& interest_id,
+                         const absl::Status& why) {
   MutexLock lock(mu_);
   if (interests_.erase(interest_id) == 0) {
     return false;
   }
   UpdateClass();
   if (interests_.empty()) {
-    CancelLocked(CancelledError());
+    CancelLocked(why);
   }
   return true;
 }
@@ -162,6 +184,20 @@ std::set<std::string> Job::Clients() const {
     }
   }
   return clients;
+}
+
+bool Job::AddWish(JobWish wish) {
+  MutexLock lock(mu_);
+  if (wish <= wish_) {
+    return false;
+  }
+  wish_ = wish;
+  return true;
+}
+
+JobWish Job::wish() const {
+  MutexLock lock(mu_);
+  return wish_;
 }
 
 void Job::AnnounceClass() {
@@ -271,6 +307,7 @@ JobSnapshot Job::Snapshot() const {
   JobSnapshot snapshot;
   snapshot.id = id_;
   snapshot.source = source_;
+  snapshot.attempt = attempt_;
   {
     MutexLock lock(mu_);
     snapshot.state = state_;

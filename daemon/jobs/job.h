@@ -18,15 +18,18 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/mutex.h"
 #include "image/digest.h"
 #include "jobs/event_log.h"
 #include "jobs/job_class.h"
+#include "store/records.h"
 
 namespace bottled {
 
@@ -60,15 +63,23 @@ struct JobSnapshot {
   absl::Status status;      // the error, in terminal states but kSucceeded
   ArtifactRecord artifact;  // in kSucceeded
   Miss miss;                // why it is made, once that is known
+  int attempt = 1;          // as in JobRecord
 };
 
 // Thread-safe.
 class Job {
  public:
   // `flight_key` is what single-flight compares: the content key, or the
-  // identity of an archive whose content is not known yet.
+  // identity of an archive whose content is not known yet. `attempt` is that of
+  // JobRecord.
   Job(std::string id, std::string source, std::string flight_key,
-      const Clock& clock);
+      const Clock& clock, int attempt = 1)
+      : Job(std::move(id), std::move(source), std::move(flight_key), clock,
+            attempt, clock.NowMs(), /*last_seq=*/0) {}
+  // One of an earlier run of the daemon that waits again. Its events have
+  // greater numbers than those that it had then, so that a watch can be
+  // resumed.
+  static std::shared_ptr<Job> Again(const JobRecord& row, const Clock& clock);
   // A job of the past: in a terminal state, its log holds one event, the last.
   static std::shared_ptr<Job> FromPast(const JobSnapshot& past,
                                        const Clock& clock);
@@ -76,6 +87,7 @@ class Job {
   const std::string& id() const { return id_; }
   const std::string& source() const { return source_; }
   const std::string& flight_key() const { return flight_key_; }
+  int attempt() const { return attempt_; }
   EventLog& events() { return events_; }
   const EventLog& events() const { return events_; }
   // Of the work; never cancelled once the job has ended. Made on first use and
@@ -86,9 +98,10 @@ class Job {
   bool AddInterest(const std::string& interest_id,
                    JobClass job_class = JobClass::kInteractive,
                    const std::string& client = "");
-  // Removes one. When it was the last one the job's token is cancelled. False
-  // when there is no such interest.
-  bool RemoveInterest(const std::string& interest_id);
+  // Removes one. When it was the last one the job's token is cancelled, and
+  // `why` is its error. False when there is no such interest.
+  bool RemoveInterest(const std::string& interest_id,
+                      const absl::Status& why = CancelledError());
   bool HasInterest(const std::string& interest_id) const;
   int interest_count() const;
   // The most urgent of the callers' classes; that of the last change when there
@@ -98,11 +111,15 @@ class Job {
   std::chrono::steady_clock::time_point class_since() const;
   // Who wants it with its class; see Scheduler::Request.
   std::set<std::string> Clients() const;
+  // Notes that somebody has asked for it; true when that makes its wish a
+  // greater one.
+  bool AddWish(JobWish wish);
+  JobWish wish() const;
   // Says in the job's log that its class has changed, if it has since the last
   // call. Apart from the change, since it wakes watchers.
   void AnnounceClass();
-  // Cancels for everybody. `why` (code CANCELLED) becomes the job's error,
-  // unless it was cancelled before.
+  // Cancels for everybody. `why` becomes the job's error, unless it was
+  // cancelled before.
   void ForceCancel(const absl::Status& why);
   // Cancels unless more than one caller is interested, and returns their number
   // if so, else 0.
@@ -137,6 +154,9 @@ class Job {
     std::string client;
   };
 
+  Job(std::string id, std::string source, std::string flight_key,
+      const Clock& clock, int attempt, int64_t created_ms, int64_t last_seq);
+
   void CancelLocked(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // After a change of the interests.
   void UpdateClass() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -146,6 +166,7 @@ class Job {
   const std::string id_;
   const std::string source_;
   const std::string flight_key_;
+  const int attempt_;
 
   // Self-synchronised.
   EventLog events_;
@@ -153,11 +174,12 @@ class Job {
   mutable Mutex mu_;
   JobState state_ ABSL_GUARDED_BY(mu_) = JobState::kQueued;
   Digest content_key_ ABSL_GUARDED_BY(mu_);
-  int64_t created_ms_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t created_ms_ ABSL_GUARDED_BY(mu_);
   int64_t started_ms_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t finished_ms_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<std::string, Interest> interests_ ABSL_GUARDED_BY(mu_);
   JobClass class_ ABSL_GUARDED_BY(mu_) = JobClass::kWarm;
+  JobWish wish_ ABSL_GUARDED_BY(mu_) = JobWish::kWarm;
   std::optional<JobClass> announced_class_ ABSL_GUARDED_BY(mu_);
   std::chrono::steady_clock::time_point class_since_ ABSL_GUARDED_BY(mu_);
   bool yielding_ ABSL_GUARDED_BY(mu_) = false;

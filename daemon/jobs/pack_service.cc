@@ -13,6 +13,7 @@
 #include "jobs/errors.h"
 #include "jobs/file_source.h"
 #include "jobs/miss.h"
+#include "jobs/repeat_spec.h"
 
 namespace bottled {
 namespace {
@@ -99,6 +100,35 @@ PipelineInput PackService::MakeInput(const PackSpec& spec, const Packer& packer,
   return input;
 }
 
+PipelineInput PackService::MakeArchiveInput(const PackSpec& spec,
+                                            const ArchiveFileSource& source,
+                                            const ArchiveIdentity& file,
+                                            const Packer& packer) const {
+  PipelineInput input = MakeInput(
+      spec, packer, source.reference.empty() ? source.path : source.reference);
+  const auto opened = std::make_shared<std::optional<ArchiveIdentity>>();
+  input.open = [opened, source](const CancelToken& token)
+      -> absl::StatusOr<std::unique_ptr<ByteSource>> {
+    ASSIGN_OR_RETURN(std::unique_ptr<FileSource> archive,
+                     FileSource::Open(source.path, source.reference, token));
+    *opened = archive->identity();
+    return archive;
+  };
+  input.identify_archive = [opened,
+                            source]() -> std::optional<ArchiveIdentity> {
+    const absl::StatusOr<ArchiveIdentity> now =
+        IdentifyArchive(source.path, source.reference);
+    return now.ok() && opened->has_value() && SameFile(*now, **opened)
+               ? *opened
+               : std::nullopt;
+  };
+  input.one_shot = true;
+  input.archive.reference = source.reference;
+  input.size_estimate = file.size;
+  input.size_is_exact = true;
+  return input;
+}
+
 PipelineDeps PackService::MakeDeps() {
   return {.index = deps_.index,
           .objects = deps_.objects,
@@ -141,9 +171,10 @@ absl::StatusOr<PackAnswer> PackService::Submit(
                                            .key = key,
                                            .source = source,
                                            .tied = spec.tied,
-                                           .fresh = spec.force,
+                                           .fresh = spec.force || spec.fresh,
                                            .job_class = spec.job_class,
-                                           .client = spec.client},
+                                           .client = spec.client,
+                                           .spec = EncodeRepeat(spec)},
                                           std::move(make_work)));
   PackAnswer answer;
   answer.job = submission.job;
@@ -191,9 +222,14 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   PackAnswer why;
   Explain(spec, key, ImageKeyInputs(image, spec.options, packer), reference,
           why);
+  // By its ID, since the reference may mean another image by then.
+  PackSpec pinned = spec;
+  pinned.source = ImageSource{.reference = image.id.ToString(),
+                              .engine = source.engine,
+                              .name = reference};
   ASSIGN_OR_RETURN(
       PackAnswer answer,
-      Submit(spec, key.hex(), key, reference, [&]() -> Scheduler::Work {
+      Submit(pinned, key.hex(), key, reference, [&]() -> Scheduler::Work {
         return [deps = MakeDeps(), side = MakeSide(), engine, image, platform,
                 key, input = MakeInput(spec, packer, reference)](Job& job) {
           return RunImagePipeline(deps, side, engine, image, platform, key,
@@ -234,30 +270,9 @@ absl::StatusOr<PackAnswer> PackService::PackArchive(
   }
   PackAnswer why;
   Explain(spec, key.value_or(Digest()), "", name, why);
-  PipelineInput input = MakeInput(spec, packer, name);
-  const auto opened = std::make_shared<std::optional<ArchiveIdentity>>();
-  input.open = [opened, source](const CancelToken& token)
-      -> absl::StatusOr<std::unique_ptr<ByteSource>> {
-    ASSIGN_OR_RETURN(std::unique_ptr<FileSource> archive,
-                     FileSource::Open(source.path, source.reference, token));
-    *opened = archive->identity();
-    return archive;
-  };
-  input.identify_archive = [opened,
-                            source]() -> std::optional<ArchiveIdentity> {
-    const absl::StatusOr<ArchiveIdentity> now =
-        IdentifyArchive(source.path, source.reference);
-    return now.ok() && opened->has_value() && SameFile(*now, **opened)
-               ? *opened
-               : std::nullopt;
-  };
-  input.one_shot = true;
-  input.archive.reference = source.reference;
-  input.size_estimate = file.size;
-  input.size_is_exact = true;
   ASSIGN_OR_RETURN(PackAnswer answer,
                    Start(spec, FileFlightKey(file, options_json), source.path,
-                         std::move(input)));
+                         MakeArchiveInput(spec, source, file, packer)));
   answer.miss = std::move(why.miss);
   answer.miss_reason = std::move(why.miss_reason);
   return answer;

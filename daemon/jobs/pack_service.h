@@ -69,6 +69,9 @@ struct PackSpec {
       source;
   PackOptions options;
   bool force = false;
+  // Run even if the same failed just now, or the daemon died of it. `force`
+  // does so, too.
+  bool fresh = false;
   // Start and join nothing: an artifact that is not cached is an answer without
   // anything.
   bool only_look = false;
@@ -140,6 +143,11 @@ class PackService {
   absl::StatusOr<PackAnswer> Pack(const PackSpec& spec,
                                   const CancelToken& cancel);
 
+  // Goes on with the jobs that wait again after a restart (Recover()), each
+  // under its ID. What it cannot read of them ends as INTERRUPTED. To be called
+  // before anything else. Errors of the index.
+  absl::Status Resume();
+
   // By full digest or a prefix of at least 6 hexadecimal digits, with or
   // without "sha256:". Reasons ARTIFACT_NOT_FOUND, ARTIFACT_AMBIGUOUS.
   absl::StatusOr<ArtifactRecord> FindArtifact(const std::string& digest);
@@ -188,6 +196,11 @@ class PackService {
                                        const Packer& packer);
   PipelineInput MakeInput(const PackSpec& spec, const Packer& packer,
                           const std::string& reference) const;
+  // `file` is the archive as it looks now.
+  PipelineInput MakeArchiveInput(const PackSpec& spec,
+                                 const ArchiveFileSource& source,
+                                 const ArchiveIdentity& file,
+                                 const Packer& packer) const;
   PipelineDeps MakeDeps();
   EngineSide MakeSide() const {
     return {.objects = deps_.engine_objects, .registries = deps_.registries};
@@ -197,8 +210,18 @@ class PackService {
                                    const std::string& flight_key,
                                    const std::string& source,
                                    PipelineInput input);
+  // The work of a resumed job: what Pack() does before it submits one, and then
+  // that job's work.
+  absl::StatusOr<ArtifactRecord> RunAgain(const PackSpec& spec, Job& job);
+  absl::StatusOr<ArtifactRecord> RunImageAgain(const PackSpec& spec,
+                                               const ImageSource& source,
+                                               const Packer& packer, Job& job);
+  absl::StatusOr<ArtifactRecord> RunBuildAgain(const PackSpec& spec,
+                                               const BuildSource& source,
+                                               const Packer& packer, Job& job);
   // Scheduler::Submit() as an answer without a miss reason. No new job while
-  // the disk is full: DISK_FULL.
+  // the disk is full: DISK_FULL. `spec` is also what the job is asked again
+  // with, after a restart.
   absl::StatusOr<PackAnswer> Submit(
       const PackSpec& spec, const std::string& flight_key, const Digest& key,
       const std::string& source,

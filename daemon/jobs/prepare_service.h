@@ -29,7 +29,8 @@ struct PrepareSpec {
   // For a build that the manifest asks for. Its PATH is also where smolvm is
   // looked for.
   std::map<std::string, std::string> build_environment;
-  // Build even if nothing seems to have changed.
+  // Build even if nothing seems to have changed, and try it even if the daemon
+  // died of it.
   bool always_build = false;
   // For images and builds; its error is returned when one is needed.
   absl::StatusOr<EngineEndpoint> engine = EngineEndpoint();

@@ -5,12 +5,20 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "jobs/errors.h"
+#include "store/errors.h"
 
 namespace bottled {
 namespace {
 
 constexpr size_t kJobIdBytes = 8;
 constexpr size_t kInterestIdBytes = 16;
+
+JobWish WishOf(const Scheduler::Request& request) {
+  if (request.job_class == JobClass::kWarm) {
+    return JobWish::kWarm;
+  }
+  return request.tied ? JobWish::kWatched : JobWish::kDetached;
+}
 
 }  // namespace
 
@@ -57,7 +65,7 @@ std::shared_ptr<Job> Scheduler::RecentFailure(const std::string& flight_key) {
   return failure == failures_.end() ? nullptr : failure->second.job;
 }
 
-absl::Status Scheduler::JoinOrAdd(const Request& request,
+absl::Status Scheduler::JoinOrAdd(const Request& request, int crashes,
                                   Submission& submission) {
   submission.interest_id = RandomHex(kInterestIdBytes);
   MutexLock lock(mu_);
@@ -73,6 +81,9 @@ absl::Status Scheduler::JoinOrAdd(const Request& request,
     // It may have become more urgent.
     changed_.NotifyAll();
   } else {
+    if (crashes >= kPoisonCrashes && !request.fresh) {
+      return PoisonError(crashes);
+    }
     submission.job =
         request.fresh ? nullptr : RecentFailure(request.flight_key);
     if (submission.job != nullptr) {
@@ -80,8 +91,10 @@ absl::Status Scheduler::JoinOrAdd(const Request& request,
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(CheckRoom(request));
-    submission.job = std::make_shared<Job>(
-        RandomHex(kJobIdBytes), request.source, request.flight_key, clock_);
+    submission.job =
+        std::make_shared<Job>(RandomHex(kJobIdBytes), request.source,
+                              request.flight_key, clock_, crashes + 1);
+    submission.job->AddWish(WishOf(request));
     submission.job->SetContentKey(request.key);
     submission.job->AddInterest(submission.interest_id, request.job_class,
                                 request.client);
@@ -118,33 +131,55 @@ absl::Status Scheduler::Enqueue(const std::shared_ptr<Job>& job, Work& work) {
   return absl::OkStatus();
 }
 
+absl::Status Scheduler::InsertRow(const Request& request, const Job& job) {
+  const JobWish wish = job.wish();
+  // Without the lock, because the disk may be slow. The row has no key until
+  // the job runs: an older job of the same key may still be stopping, and the
+  // index allows one of them.
+  RETURN_IF_ERROR(index_.InsertJob({.id = job.id(),
+                                    .state = JobRowState::kQueued,
+                                    .source = request.source,
+                                    .content_key = Digest(),
+                                    .created_ms = job.Snapshot().created_ms,
+                                    .started_ms = 0,
+                                    .finished_ms = 0,
+                                    .artifact = Digest(),
+                                    .failure_json = "",
+                                    .boot_id = options_.boot_id,
+                                    .flight = request.flight_key,
+                                    .attempt = job.attempt(),
+                                    .spec = request.spec,
+                                    .wish = wish}));
+  // Who joined meanwhile found no row to write it to.
+  if (job.wish() != wish) {
+    NoteWish(job);
+  }
+  return absl::OkStatus();
+}
+
+void Scheduler::NoteWish(const Job& job) {
+  const absl::Status noted = index_.SetJobWish(job.id(), job.wish());
+  if (!HasReason(noted, kJobNotOpen)) {
+    LogFailure(job, "cannot note who wants it", noted);
+  }
+}
+
 absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
     const Request& request, absl::AnyInvocable<Work()> make_work) {
+  ASSIGN_OR_RETURN(const int crashes,
+                   index_.CrashesOf(request.flight_key, clock_.NowMs()));
   Submission submission;
-  if (const absl::Status status = JoinOrAdd(request, submission);
-      !status.ok()) {
-    return status;
-  }
+  RETURN_IF_ERROR(JoinOrAdd(request, crashes, submission));
   if (submission.joined) {
     submission.job->AnnounceClass();
+    if (submission.job->AddWish(WishOf(request))) {
+      NoteWish(*submission.job);
+    }
   }
   if (submission.joined || submission.remembered) {
     return submission;
   }
-  // Without the lock, because the disk may be slow. The row has no key until
-  // the job runs: an older job of the same key may still be stopping, and the
-  // index allows one of them.
-  const absl::Status inserted =
-      index_.InsertJob({.id = submission.job->id(),
-                        .state = JobRowState::kQueued,
-                        .source = request.source,
-                        .content_key = Digest(),
-                        .created_ms = submission.job->Snapshot().created_ms,
-                        .started_ms = 0,
-                        .finished_ms = 0,
-                        .artifact = Digest(),
-                        .failure_json = "",
-                        .boot_id = options_.boot_id});
+  const absl::Status inserted = InsertRow(request, *submission.job);
   if (!inserted.ok()) {
     {
       MutexLock lock(mu_);

@@ -10,7 +10,13 @@
 // finished.
 //
 // A job that failed is asked again for five seconds before it runs again, so
-// that a client that retries without a pause costs nothing.
+// that a client that retries without a pause costs nothing. What the daemon
+// died of twice is not run again by itself at all.
+//
+// Restarts: a job that an earlier run of the daemon left is resumed under its
+// ID. Nobody knows then who of its callers are left, so whoever watches it is
+// one, as a caller of now. If all of them watched, they have a minute to come
+// back, in which it runs as a warm job.
 
 #ifndef BOTTLED_JOBS_SCHEDULER_H_
 #define BOTTLED_JOBS_SCHEDULER_H_
@@ -23,7 +29,6 @@
 #include <set>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -31,6 +36,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/mutex.h"
 #include "jobs/change_feed.h"
 #include "jobs/job.h"
@@ -62,6 +68,8 @@ class Scheduler {
     std::chrono::milliseconds leave_grace{15'000};
     // How long a failure is the answer to the same question.
     std::chrono::milliseconds failure_window{5'000};
+    // How long a resumed job waits for those who watched it.
+    std::chrono::milliseconds resume_timeout{60'000};
     std::string boot_id;
     // Hears of every job that is made and of every change of a job's state. May
     // be null; outlives the scheduler.
@@ -88,6 +96,8 @@ class Scheduler {
     // Who asks, for fairness: any text that is the same for one client. Empty:
     // nobody in particular.
     std::string client;
+    // How to ask for the same again: JobRecord::spec.
+    std::string spec = {};
   };
   struct Submission {
     std::shared_ptr<Job> job;
@@ -99,10 +109,14 @@ class Scheduler {
   // `make_work` is only called for a new job, without a lock. Blocks for one
   // write to the index, whose error it returns: a job without a row could not
   // publish. RESOURCE_EXHAUSTED, reasons TOO_MANY_JOBS when the queue is full
-  // and TOO_MANY_JOBS_OF_CLIENT; UNAVAILABLE, reason SHUTTING_DOWN, after
-  // Stop() began.
+  // and TOO_MANY_JOBS_OF_CLIENT; POISON, unless it is fresh; UNAVAILABLE,
+  // reason SHUTTING_DOWN, after Stop() began.
   absl::StatusOr<Submission> Submit(const Request& request,
                                     absl::AnyInvocable<Work()> make_work);
+
+  // Queues the job of a row that waits again (Recover()). To be called before
+  // anybody else can, the oldest first. Blocks for one write to the index.
+  void Resume(const JobRecord& row, Work work);
 
   // Whether Submit() would join a job rather than make one, as things are now.
   bool WouldJoin(const std::string& flight_key) const;
@@ -115,8 +129,11 @@ class Scheduler {
 
   // A watch with this interest began or ended. When its last one ended the
   // interest is withdrawn, at once if others want the job, else after
-  // leave_grace unless the job is more than 80 % done.
-  void AttachWatch(const std::string& job_id, const std::string& interest_id);
+  // leave_grace unless the job is more than 80 % done. Of a resumed job an
+  // unknown interest becomes a new one, and so does an empty one while nobody
+  // has come back. Returns the watch's interest, which DetachWatch() needs.
+  std::string AttachWatch(const std::string& job_id,
+                          const std::string& interest_id);
   void DetachWatch(const std::string& job_id, const std::string& interest_id);
 
   // Withdraws one interest, or with `force` stops the job for everybody.
@@ -141,12 +158,18 @@ class Scheduler {
     std::chrono::steady_clock::time_point expires;
     // It had a watch.
     bool vanished = false;
+    // It stands for those who watched the job before a restart.
+    bool unclaimed = false;
+  };
+  struct Expired {
+    std::shared_ptr<Job> job;
+    std::string interest_id;
+    absl::Status why;
   };
   struct Failure {
     std::chrono::steady_clock::time_point at;
     std::shared_ptr<Job> job;
   };
-  using Interest = std::pair<std::shared_ptr<Job>, std::string>;
 
   void RunWorker();
   void RunJob(Queued next);
@@ -156,8 +179,13 @@ class Scheduler {
   // Deals with what time alone changes.
   void RunTimer();
 
-  // Joins a flight or registers a new one; `submission` tells which.
-  absl::Status JoinOrAdd(const Request& request, Submission& submission);
+  // Joins a flight or registers a new one; `submission` tells which. The daemon
+  // has died `crashes` times of this flight.
+  absl::Status JoinOrAdd(const Request& request, int crashes,
+                         Submission& submission);
+  absl::Status InsertRow(const Request& request, const Job& job);
+  // Writes who has asked for a job, if that is more than its row says.
+  void NoteWish(const Job& job);
   // RESOURCE_EXHAUSTED when no more may wait.
   absl::Status CheckRoom(const Request& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -168,12 +196,17 @@ class Scheduler {
   // Queues a new job, or says why it must end at once instead.
   absl::Status Enqueue(const std::shared_ptr<Job>& job, Work& work);
   // Interests whose time is over.
-  std::vector<Interest> TakeExpired() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<Expired> TakeExpired() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Until time may have changed something, or somebody has.
   void WaitForTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Withdraws an interest. False when the job has no such interest.
-  bool Leave(const std::shared_ptr<Job>& job, const std::string& interest_id);
+  bool Leave(const std::shared_ptr<Job>& job, const std::string& interest_id,
+             const absl::Status& why = CancelledError());
+  // The interest of a watch of a resumed job that knows no such interest; as
+  // AttachWatch(). True when the job's class may have changed.
+  bool Claim(const std::shared_ptr<Job>& job, std::string& interest_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends a cancelled job that no worker has taken.
   void DropIfQueued(const std::shared_ptr<Job>& job);
 
@@ -210,6 +243,9 @@ class Scheduler {
   std::deque<std::string> ended_order_ ABSL_GUARDED_BY(mu_);
   // By interest ID.
   std::map<std::string, Tie> ties_ ABSL_GUARDED_BY(mu_);
+  // Live jobs that were resumed → the interest that stands for those who
+  // watched them; empty once one of them is back.
+  std::map<std::string, std::string> resumed_ ABSL_GUARDED_BY(mu_);
 
   // Held by Stop().
   Mutex stop_mu_;

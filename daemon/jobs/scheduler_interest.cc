@@ -18,16 +18,6 @@ constexpr double kWorthFinishing = 0.8;
 
 }  // namespace
 
-void Scheduler::AttachWatch(const std::string& job_id,
-                            const std::string& interest_id) {
-  MutexLock lock(mu_);
-  const auto tie = ties_.find(interest_id);
-  if (tie != ties_.end() && tie->second.job->id() == job_id) {
-    ++tie->second.watches;
-    tie->second.vanished = false;
-  }
-}
-
 void Scheduler::DetachWatch(const std::string& job_id,
                             const std::string& interest_id) {
   std::shared_ptr<Job> job;
@@ -56,8 +46,8 @@ void Scheduler::DetachWatch(const std::string& job_id,
 }
 
 bool Scheduler::Leave(const std::shared_ptr<Job>& job,
-                      const std::string& interest_id) {
-  const bool left = job->RemoveInterest(interest_id);
+                      const std::string& interest_id, const absl::Status& why) {
+  const bool left = job->RemoveInterest(interest_id, why);
   job->AnnounceClass();
   DropIfQueued(job);
   return left;
@@ -116,8 +106,8 @@ absl::StatusOr<std::shared_ptr<Job>> Scheduler::Cancel(
   return job;
 }
 
-std::vector<Scheduler::Interest> Scheduler::TakeExpired() {
-  std::vector<Interest> expired;
+std::vector<Scheduler::Expired> Scheduler::TakeExpired() {
+  std::vector<Expired> expired;
   const auto now = clock_.Steady();
   for (auto it = ties_.begin(); it != ties_.end();) {
     const Tie& tie = it->second;
@@ -132,7 +122,10 @@ std::vector<Scheduler::Interest> Scheduler::TakeExpired() {
       Log("jobs")->info("job {} is nearly done and goes on without a caller",
                         tie.job->id());
     } else {
-      expired.emplace_back(tie.job, it->first);
+      expired.push_back(
+          {.job = tie.job,
+           .interest_id = it->first,
+           .why = tie.unclaimed ? NobodyCameBack() : CancelledError()});
     }
     it = ties_.erase(it);
   }
@@ -160,7 +153,7 @@ void Scheduler::WaitForTime() {
 
 void Scheduler::RunTimer() {
   while (true) {
-    std::vector<Interest> expired;
+    std::vector<Expired> expired;
     std::vector<std::shared_ptr<Job>> victims;
     {
       MutexLock lock(mu_);
@@ -173,8 +166,8 @@ void Scheduler::RunTimer() {
         WaitForTime();
       }
     }
-    for (const auto& [job, interest_id] : expired) {
-      Leave(job, interest_id);
+    for (const auto& [job, interest_id, why] : expired) {
+      Leave(job, interest_id, why);
     }
     for (const std::shared_ptr<Job>& job : victims) {
       if (job->AskToYield()) {

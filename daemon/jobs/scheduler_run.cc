@@ -50,6 +50,17 @@ Finished ToFinished(const Job& job, absl::StatusOr<ArtifactRecord> result) {
           .artifact = {}};
 }
 
+JobRowState RowStateFor(const absl::Status& status) {
+  if (status.ok()) {
+    return JobRowState::kSucceeded;
+  }
+  if (status.code() == absl::StatusCode::kCancelled) {
+    return JobRowState::kCancelled;
+  }
+  return HasReason(status, "INTERRUPTED") ? JobRowState::kInterrupted
+                                          : JobRowState::kFailed;
+}
+
 }  // namespace
 
 void Scheduler::RunWorker() {
@@ -142,16 +153,16 @@ void Scheduler::EndJob(const std::shared_ptr<Job>& job,
 }
 
 void Scheduler::EndRow(const Job& job, const Finished& finished) {
+  const JobRowState state = RowStateFor(finished.status);
+  if (job.attempt() > 1 &&
+      (state == JobRowState::kSucceeded || state == JobRowState::kFailed)) {
+    LogFailure(job, "cannot note that it came to an end",
+               index_.ForgetCrashes(job.flight_key()));
+  }
   const absl::StatusOr<std::optional<JobRecord>> row = index_.FindJob(job.id());
   // Publication ends the row itself; a job whose insertion failed has none.
   if (row.ok() && (!row->has_value() || (*row)->finished_ms != 0)) {
     return;
-  }
-  JobRowState state = JobRowState::kFailed;
-  if (finished.status.ok()) {
-    state = JobRowState::kSucceeded;
-  } else if (finished.status.code() == absl::StatusCode::kCancelled) {
-    state = JobRowState::kCancelled;
   }
   LogFailure(job, "cannot note its end",
              index_.FinishJob(
@@ -176,6 +187,7 @@ void Scheduler::Forget(const std::shared_ptr<Job>& job) {
       it->second = {.at = now, .job = soon ? job : nullptr};
     }
   }
+  resumed_.erase(job->id());
   std::erase_if(ties_,
                 [&job](const auto& tie) { return tie.second.job == job; });
   ended_order_.push_back(job->id());

@@ -186,6 +186,7 @@ v1::Job ToProto(const JobSnapshot& job, const Objects& objects) {
   }
   message.set_interest_count(job.interest_count);
   message.set_last_seq(job.last_seq);
+  message.set_attempt(job.attempt);
   if (job.state == JobState::kSucceeded) {
     *message.mutable_artifact() =
         ToProto(job.artifact, objects.Path(job.artifact));

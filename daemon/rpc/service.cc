@@ -32,7 +32,7 @@ constexpr const char* kFeatures[] = {
     "bottles",       "prepare",      "diagnose",    "packer.native/1",
     "packer.smolvm", "packer.push",  "leases",      "leases.stream",
     "collect",       "warm",         "miss",        "scrub",
-    "verify.repair",
+    "verify.repair", "jobs.resume",
 };
 
 constexpr int kDefaultJobs = 100;

@@ -21,7 +21,6 @@ WatchReactor::WatchReactor(const Deps& deps,
     : deps_(deps),
       context_(context),
       job_(std::move(job)),
-      interest_id_(request.interest_id()),
       cursor_(request.after_seq() < 0 ? 0 : request.after_seq()),
       last_write_(std::chrono::steady_clock::now()) {
   absl::StatusOr<int64_t> hub_id =
@@ -35,9 +34,7 @@ WatchReactor::WatchReactor(const Deps& deps,
     return;
   }
   hub_id_ = *hub_id;
-  if (!interest_id_.empty()) {
-    deps_.scheduler.AttachWatch(job_->id(), interest_id_);
-  }
+  interest_id_ = deps_.scheduler.AttachWatch(job_->id(), request.interest_id());
   log_subscription_ =
       job_->events().Subscribe([this] { deps_.hub.Wake(hub_id_); });
   deps_.hub.Wake(hub_id_);

@@ -112,10 +112,11 @@ class Daemon:
 
     def spawn(self, *args, **kwargs):
         """A client in the background, in a group of its own."""
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(
             [BIN / "bottlectl", *map(str, args)], env=self.env,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True, **kwargs)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True, **kwargs)
 
     def pack(self, *args, **kwargs):
         """The artifact's path."""
@@ -127,6 +128,13 @@ class Daemon:
         """The JSON objects that a command prints."""
         out = self.ctl("--json", *args, **kwargs).stdout
         return [json.loads(line) for line in out.splitlines()]
+
+    def wait_idle(self, seconds=120):
+        """Until no job is open: jobs of before a kill go on after it."""
+        end = time.monotonic() + seconds
+        while jobs := self.json("jobs")[-1]["jobs"]:
+            assert time.monotonic() < end, jobs
+            time.sleep(0.05)
 
     def leftovers(self):
         """Files that a finished job must not leave. The trash is emptied by

@@ -153,6 +153,7 @@ def test_a_killed_daemon_takes_it_along(served, load, fake, mode):
                      seconds=20)
     fake.set(mode="ok")
     served.start("--smolvm", fake.path)
+    served.wait_idle()
     assert served.leftovers() == []
     served.pack("--packer", "smolvm", images.plain().name)
 

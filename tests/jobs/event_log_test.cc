@@ -174,6 +174,31 @@ TEST(EventLogTest, EndsWithExactlyOneFinished) {
   EXPECT_EQ(log.stage(), Stage::kNone);
 }
 
+// A reader from before a restart has counted in another log.
+TEST(EventLogTest, ANumberFromAnotherLogGetsTheEnd) {
+  testing::TestClock clock;
+  EventLog log(clock);
+  log.AddLine("before", false);
+  EXPECT_THAT(log.Read(37, 100).events, IsEmpty());
+  log.Finish({.status = CancelledError(), .artifact = {}});
+  EXPECT_THAT(Seqs(log.Read(37, 100)), ElementsAre(2));
+  EXPECT_TRUE(log.Read(37, 100).finished);
+  EXPECT_THAT(log.Read(2, 100).events, IsEmpty());
+}
+
+TEST(EventLogTest, ALaterLogGoesOnWithTheNumbers) {
+  testing::TestClock clock;
+  EventLog log(clock, 100);
+  EXPECT_EQ(log.last_seq(), 100);
+  log.AddLine("a", false);
+  log.AddLine("b", false);
+  for (const int64_t after : {0, 37, 100}) {
+    const EventLog::Batch batch = log.Read(after, 100);
+    EXPECT_THAT(Seqs(batch), ElementsAre(101, 102));
+    EXPECT_EQ(batch.gap_last, 0);
+  }
+}
+
 TEST(EventLogTest, ProgressBelongsToTheStage) {
   testing::TestClock clock;
   EventLog log(clock);

@@ -43,6 +43,7 @@ TEST_F(HistoryTest, RebuildsAJobFromItsRow) {
   EXPECT_EQ(snapshot.created_ms, 100);
   EXPECT_EQ(snapshot.finished_ms, 105);
   EXPECT_TRUE(HasReason(snapshot.status, "INTERRUPTED"));
+  EXPECT_EQ(snapshot.attempt, 1);
   const EventLog::Batch events = (*job)->events().Read(0, 10);
   EXPECT_EQ(events.events.size(), 1u);
   EXPECT_TRUE(events.finished);

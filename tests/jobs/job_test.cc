@@ -110,6 +110,23 @@ TEST_F(JobTest, PublishingMayWinAgainstACancellation) {
   EXPECT_EQ(job_.state(), JobState::kSucceeded);
 }
 
+TEST_F(JobTest, TheLastOneToLeaveSaysWhyItEnds) {
+  job_.AddInterest("a");
+  job_.AddInterest("b");
+  job_.RemoveInterest("a", WorkThrew("x"));
+  EXPECT_TRUE(job_.cancel_reason().ok());
+  job_.RemoveInterest("b", NobodyCameBack());
+  EXPECT_TRUE(HasReason(job_.cancel_reason(), "INTERRUPTED"));
+}
+
+TEST_F(JobTest, AWishOnlyGrows) {
+  EXPECT_TRUE(job_.AddWish(JobWish::kWatched));
+  EXPECT_FALSE(job_.AddWish(JobWish::kWatched));
+  EXPECT_FALSE(job_.AddWish(JobWish::kWarm));
+  EXPECT_TRUE(job_.AddWish(JobWish::kDetached));
+  EXPECT_EQ(job_.wish(), JobWish::kDetached);
+}
+
 TEST_F(JobTest, APastJobKeepsItsTimes) {
   JobSnapshot past;
   past.id = "old";

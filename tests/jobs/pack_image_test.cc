@@ -99,6 +99,26 @@ TEST_F(PackImageTest, AReferenceThatMovedSaysSo) {
   EXPECT_NE(WaitForEnd(*moved.job).artifact.digest, first.digest);
 }
 
+// After a restart, too: the job makes what was asked for.
+TEST_F(PackImageTest, AResumedJobPacksTheImageThatTheTagMeantThen) {
+  const ArtifactRecord first = Make(Spec());
+  JobRecord row = index_->ListJobs(true, 1)->at(0);
+  ASSERT_TRUE(service_->RemoveArtifact(first.digest.ToString()).ok());
+  Serve("demo:1", Image("other"));
+  JobRecord again;
+  again.id = "again";
+  again.flight = row.flight;
+  again.spec = row.spec;
+  again.wish = row.wish;
+  ASSERT_TRUE(index_->InsertJob(again).ok());
+  ASSERT_TRUE(service_->Resume().ok());
+  const JobSnapshot end = WaitForEnd(*scheduler_->Find("again"));
+  EXPECT_EQ(end.state, JobState::kSucceeded) << end.status;
+  EXPECT_EQ(end.artifact.digest, first.digest);
+  EXPECT_THAT(end.artifact.references, ElementsAre("demo:1"));
+  EXPECT_EQ(end.content_key, first.content_key);
+}
+
 TEST_F(PackImageTest, CallersOfASlowImageShareOneRead) {
   testing::FakeReply slow =
       testing::FakeReply::Tar(MakeArchive(Image("hello")));

@@ -1,0 +1,91 @@
+// The part of PackService that goes on with what a restart cut off.
+
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "image/platform.h"
+#include "jobs/build_fingerprint.h"
+#include "jobs/build_pipeline.h"
+#include "jobs/failure_json.h"
+#include "jobs/file_source.h"
+#include "jobs/pack_service.h"
+#include "jobs/repeat_spec.h"
+#include "store/errors.h"
+
+namespace bottled {
+
+absl::Status PackService::Resume() {
+  ASSIGN_OR_RETURN(const std::vector<Index::OpenJob> jobs,
+                   deps_.index.OpenJobs());
+  for (const auto& [row, publishing] : jobs) {
+    // On a full disk a row may look open though its end is known.
+    std::optional<PackSpec> spec;
+    if (row.state == JobRowState::kQueued && row.repeatable()) {
+      spec = DecodeRepeat(row.spec);
+    }
+    if (spec.has_value()) {
+      deps_.scheduler.Resume(row, [this, taken = *std::move(spec)](Job& job) {
+        return RunAgain(taken, job);
+      });
+      continue;
+    }
+    const absl::Status ended = deps_.index.FinishJob(
+        row.id, JobRowState::kInterrupted, Digest(),
+        EncodeFailure(InterruptedError()), deps_.clock.NowMs());
+    if (!HasReason(ended, "NO_SPACE")) {
+      RETURN_IF_ERROR(ended);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ArtifactRecord> PackService::RunAgain(const PackSpec& spec,
+                                                     Job& job) {
+  ASSIGN_OR_RETURN(
+      const Packer packer,
+      deps_.packers.Choose(spec.packer, spec.search_path, job.token()));
+  if (const auto* image = std::get_if<ImageSource>(&spec.source)) {
+    return RunImageAgain(spec, *image, packer, job);
+  }
+  if (const auto* build = std::get_if<BuildSource>(&spec.source)) {
+    return RunBuildAgain(spec, *build, packer, job);
+  }
+  const auto& archive = std::get<ArchiveFileSource>(spec.source);
+  ASSIGN_OR_RETURN(const ArchiveIdentity file,
+                   IdentifyArchive(archive.path, archive.reference));
+  return RunPackPipeline(MakeDeps(),
+                         MakeArchiveInput(spec, archive, file, packer), job);
+}
+
+absl::StatusOr<ArtifactRecord> PackService::RunImageAgain(
+    const PackSpec& spec, const ImageSource& source, const Packer& packer,
+    Job& job) {
+  job.events().StartStage(Stage::kIdentify);
+  const std::shared_ptr<EngineClient> engine = deps_.engines.Get(source.engine);
+  const Platform platform = HostPlatform();
+  ASSIGN_OR_RETURN(
+      const EngineImage image,
+      engine->InspectImage(source.reference, platform, job.token()));
+  const Digest key = ImageKey(image, spec.options, packer);
+  NoteContentKey(MakeDeps(), job, key);
+  return RunImagePipeline(MakeDeps(), MakeSide(), engine, image, platform, key,
+                          MakeInput(spec, packer, source.name), job);
+}
+
+absl::StatusOr<ArtifactRecord> PackService::RunBuildAgain(
+    const PackSpec& spec, const BuildSource& source, const Packer& packer,
+    Job& job) {
+  // The context may have changed since.
+  ASSIGN_OR_RETURN(
+      const std::string fingerprint,
+      BuildFingerprint(source.build, deps_.index.instance_id(), job.token()));
+  return RunBuildPipeline(MakeDeps(), MakeSide(), source.build, fingerprint,
+                          deps_.engines.Get(source.engine),
+                          MakeInput(spec, packer, job.source()), job);
+}
+
+}  // namespace bottled

@@ -1,0 +1,93 @@
+// The part of the scheduler that goes on with jobs of an earlier run of the
+// daemon.
+
+#include <utility>
+
+#include "base/strings.h"
+#include "jobs/scheduler.h"
+
+namespace bottled {
+namespace {
+
+constexpr size_t kResumedInterestBytes = 16;
+
+}  // namespace
+
+void Scheduler::Resume(const JobRecord& row, Work work) {
+  const std::shared_ptr<Job> job = Job::Again(row, clock_);
+  const bool watched = row.wish == JobWish::kWatched;
+  const std::string interest = RandomHex(kResumedInterestBytes);
+  {
+    MutexLock lock(mu_);
+    job->AddInterest(interest,
+                     watched ? JobClass::kWarm : JobClass::kInteractive);
+    flights_[row.flight] = job;
+    jobs_.emplace(job->id(), job);
+    order_.push_back(job->id());
+    ++active_;
+    resumed_[job->id()] = watched ? interest : "";
+    if (watched) {
+      ties_.emplace(interest,
+                    Tie{.job = job,
+                        .expires = clock_.Steady() + options_.resume_timeout,
+                        .unclaimed = true});
+    }
+  }
+  LogFailure(*job, "cannot note that it goes on",
+             index_.TakeUpJob(job->id(), options_.boot_id));
+  if (const absl::Status end = Enqueue(job, work); !end.ok()) {
+    work = nullptr;
+    EndJob(job, end);
+  }
+}
+
+std::string Scheduler::AttachWatch(const std::string& job_id,
+                                   const std::string& interest_id) {
+  std::string attached = interest_id;
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(mu_);
+    const auto tie = ties_.find(interest_id);
+    if (tie != ties_.end() && tie->second.job->id() == job_id) {
+      ++tie->second.watches;
+      tie->second.vanished = false;
+      return attached;
+    }
+    const auto found = jobs_.find(job_id);
+    if (found == jobs_.end() || !Claim(found->second, attached)) {
+      return attached;
+    }
+    job = found->second;
+    changed_.NotifyAll();
+  }
+  job->AnnounceClass();
+  return attached;
+}
+
+bool Scheduler::Claim(const std::shared_ptr<Job>& job,
+                      std::string& interest_id) {
+  const auto resumed = resumed_.find(job->id());
+  if (resumed == resumed_.end() || job->HasInterest(interest_id)) {
+    return false;
+  }
+  std::string& unclaimed = resumed->second;
+  if (interest_id.empty()) {
+    if (unclaimed.empty()) {
+      return false;
+    }
+    interest_id = RandomHex(kResumedInterestBytes);
+  }
+  if (!job->AddInterest(interest_id)) {
+    return false;
+  }
+  ties_.emplace(interest_id, Tie{.job = job, .watches = 1});
+  if (!unclaimed.empty()) {
+    // Not the last one: the job goes on.
+    ties_.erase(unclaimed);
+    job->RemoveInterest(unclaimed);
+    unclaimed.clear();
+  }
+  return true;
+}
+
+}  // namespace bottled
