@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
@@ -22,8 +23,11 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr int kMaxReconnects = 3;
-constexpr milliseconds kFirstPause(200);
+// As long as a service manager may take to start a daemon again, and that one
+// to look after its disk.
+constexpr seconds kComeBackTime(30);
+constexpr milliseconds kShortestPause(100);
+constexpr milliseconds kLongestPause(1000);
 constexpr milliseconds kTick(100);
 // Six heartbeats.
 constexpr seconds kSilence(30);
@@ -127,6 +131,10 @@ class Follower {
       }
       heard_ = steady_clock::now();
       after_ = std::max(after_, response.event().seq());
+      if (std::exchange(lost_at_, std::nullopt).has_value() &&
+          !response.event().has_finished()) {
+        sink_.OnNotice("connected to the daemon again; the job goes on");
+      }
       sink_.OnEvent(response.event());
       if (response.event().has_finished()) {
         finished_ = response.event().finished();
@@ -175,22 +183,31 @@ class Follower {
     }
     // What could not be sent is lost; the job will say so.
     upload_.reset();
-    for (milliseconds pause = kFirstPause; reconnects_ < kMaxReconnects;
-         pause *= 3) {
-      ++reconnects_;
+    if (!lost_at_.has_value()) {
+      lost_at_ = steady_clock::now();
+    }
+    for (milliseconds pause = kShortestPause;
+         steady_clock::now() < *lost_at_ + kComeBackTime;
+         pause = std::min(pause * 2, kLongestPause)) {
       pollfd interrupt = {
           .fd = spec_.interrupt_fd, .events = POLLIN, .revents = 0};
       if (::poll(&interrupt, 1, static_cast<int>(pause.count())) > 0) {
         return CancelledError();
       }
       watch_.reset();
-      const absl::StatusOr<GrpcChannel*> channel = session_.Reconnect();
+      session_.Disconnect();
+      // It may start a daemon: one that was stopped would have told the job's
+      // end, so this one died, and the job waits for the next.
+      const absl::StatusOr<GrpcChannel*> channel = session_.Connect();
       if (channel.ok()) {
         channel_ = *channel;
         Watch();
         return absl::OkStatus();
       }
       why = channel.status();
+      if (HasReason(why, "DAEMON_START_FAILED")) {
+        return why;
+      }
     }
     return DaemonLost(why);
   }
@@ -203,7 +220,8 @@ class Follower {
   std::optional<Upload> upload_;
   int64_t after_;
   TimePoint heard_;
-  int reconnects_ = 0;
+  // Since when nothing was heard because of a broken stream.
+  std::optional<TimePoint> lost_at_;
   // Why we leave; OK while we do not.
   absl::Status leaving_;
   std::optional<TimePoint> stop_by_;

@@ -39,7 +39,8 @@ struct FollowSpec {
 };
 
 // Blocks until the job's end and returns its artifact, or the job's failure, or
-// CANCELLED, or DAEMON_LOST.
+// CANCELLED, or DAEMON_LOST when nobody answered for 30 s, or what WatchJob()
+// and starting a daemon fail with.
 absl::StatusOr<v1::Artifact> Follow(Session& session, const FollowSpec& spec,
                                     EventSink& sink);
 

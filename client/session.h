@@ -41,12 +41,12 @@
 // Watching. Otherwise Pack answers with a job and an interest_id, and the
 // client calls WatchJob with both. Events are numbered; the last one is
 // `finished`. There is one at least every 5 seconds, so 30 seconds of silence
-// count as a broken stream. A broken stream is resumed: connect again, without
-// starting (a new daemon would know no more than that the job was interrupted),
-// and WatchJob with after_seq; at most three times, with growing pauses. The
+// count as a broken stream. A broken stream is resumed for 30 seconds: connect
+// again, starting a daemon if that is allowed, and WatchJob with after_seq. The
 // daemon drops the interest when its stream breaks and takes it up again when a
-// stream names it within its grace time. A stream that ends in order but
-// without `finished` is resumed in the same way.
+// stream names it within its grace time; a new daemon takes up the jobs of one
+// that died, and whoever watches them. A stream that ends in order but without
+// `finished` is resumed in the same way.
 //
 // Preparing. Prepare answers like Pack, with the plan so far beside the job; at
 // the job's end the client asks Resolve, with the artifact, for the whole plan.

@@ -46,28 +46,36 @@ class Worker(threading.Thread):
         self.narrow = narrow
         self.violations = violations
         self.killed = threading.Event()
+        self.client = None
         self.done = 0
+
+    def leave(self):
+        """What waits for the daemon does not wait for the next one."""
+        if self.client:
+            self.client.kill()
 
     def ask(self, *args):
         """The last object of a command, or None; and its error's reason."""
-        result = self.daemon_under_test.ctl(*args)
-        last = json.loads(result.stdout.splitlines()[-1]
-                          if result.stdout else "{}")
-        if result.returncode == 0:
+        self.client = self.daemon_under_test.spawn(*args)
+        out, _ = self.client.communicate()
+        last = json.loads(out.splitlines()[-1] if out else "{}")
+        if self.client.returncode == 0:
             self.done += 1
             return last, ""
         reason = last.get("error", {}).get("reason", "")
         expected = reason in ("ARTIFACT_NOT_FOUND", "ARTIFACT_HELD",
-                              "LEASE_NOT_FOUND")
+                              "LEASE_NOT_FOUND", "POISON")
         # The kill comes first, and is noted then.
         if not expected and not self.killed.wait(0.2):
-            self.violations.append(f"{args}: {result.stdout}{result.stderr}")
+            self.violations.append(f"{args}: {out}")
         return None, reason
 
     def pack(self, it):
         if it.present is False:
             it.present = None
-        answer, _ = self.ask("pack", "--archive", it.file)
+        answer, reason = self.ask("pack", "--archive", it.file)
+        if reason == "POISON":
+            answer, _ = self.ask("pack", "--force", "--archive", it.file)
         if answer is None:
             return
         artifact = answer["artifact"]
@@ -179,6 +187,7 @@ def life(daemon, owned, rng, narrow, violations):
         worker.killed.set()
     daemon.kill()
     for worker in workers:
+        worker.leave()
         worker.join()
     for it in mine:
         # A collection may have taken it after we heard of it.
