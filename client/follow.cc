@@ -26,6 +26,8 @@ using std::chrono::steady_clock;
 // As long as a service manager may take to start a daemon again, and that one
 // to look after its disk.
 constexpr seconds kComeBackTime(30);
+// A daemon that dies again and again is not started for ever.
+constexpr int kMaxLosses = 10;
 constexpr milliseconds kShortestPause(100);
 constexpr milliseconds kLongestPause(1000);
 constexpr milliseconds kTick(100);
@@ -183,6 +185,9 @@ class Follower {
     }
     // What could not be sent is lost; the job will say so.
     upload_.reset();
+    if (++losses_ > kMaxLosses) {
+      return DaemonLost(why);
+    }
     if (!lost_at_.has_value()) {
       lost_at_ = steady_clock::now();
     }
@@ -205,11 +210,8 @@ class Follower {
         return absl::OkStatus();
       }
       why = channel.status();
-      if (HasReason(why, "DAEMON_START_FAILED")) {
-        return why;
-      }
     }
-    return DaemonLost(why);
+    return HasReason(why, "DAEMON_START_FAILED") ? why : DaemonLost(why);
   }
 
   Session& session_;
@@ -222,6 +224,7 @@ class Follower {
   TimePoint heard_;
   // Since when nothing was heard because of a broken stream.
   std::optional<TimePoint> lost_at_;
+  int losses_ = 0;
   // Why we leave; OK while we do not.
   absl::Status leaving_;
   std::optional<TimePoint> stop_by_;

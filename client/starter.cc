@@ -132,6 +132,10 @@ absl::StatusOr<Connection> StartAndWait(const StartSpec& spec,
       }
     }
     if (steady_clock::now() >= deadline) {
+      if (process.has_value()) {
+        // It may have much to recover.
+        process->Detach();
+      }
       return DaemonStartFailed(
           fmt::format("nobody listens on {} after {} s",
                       spec.places.socket.native(), kStartTimeout.count()),

@@ -56,7 +56,6 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options,
       new Daemon(options, std::move(places), std::move(lock)));
   RETURN_IF_ERROR(daemon->OpenStore(clock));
   RETURN_IF_ERROR(daemon->MakeServices(clock));
-  RETURN_IF_ERROR(daemon->packs_->Resume());
   RETURN_IF_ERROR(daemon->Serve(clock));
   return daemon;
 }
@@ -236,6 +235,8 @@ absl::Status Daemon::Serve(const Clock& clock) {
     sockets.push_back(std::move(socket));
     own_socket_ = true;
   }
+  // Whoever comes already waits, and finds the jobs.
+  RETURN_IF_ERROR(packs_->Resume());
   ASSIGN_OR_RETURN(server_,
                    Server::Start({.uid = ::geteuid(),
                                   .max_connections = options_.max_connections,

@@ -2,7 +2,7 @@
 // need each other, and takes them down in the opposite order.
 //
 // Start: instance lock → reserve → index (recovered) → objects → engines,
-// uploads, scheduler → services → jobs that go on → sockets → gRPC → sweeping.
+// uploads, scheduler → services → sockets → jobs that go on → gRPC → sweeping.
 // The lock comes first, since two gRPC daemons on one path would steal the
 // socket from each other.
 //

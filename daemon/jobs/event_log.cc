@@ -110,7 +110,7 @@ EventLog::Batch EventLog::Read(int64_t after_seq, size_t limit) const {
   auto next = std::upper_bound(
       events_.begin(), events_.end(), after_seq,
       [](int64_t seq, const JobEvent& event) { return seq < event.seq; });
-  int64_t read_up_to = after_seq;
+  int64_t read_up_to = std::max(after_seq, base_seq_);
   for (; next != events_.end() && batch.events.size() < limit; ++next) {
     // Every run of numbers that is missing up to here ends with an event that
     // was dropped; above it, only conflation skips numbers.
@@ -127,6 +127,11 @@ EventLog::Batch EventLog::Read(int64_t after_seq, size_t limit) const {
   }
   batch.finished = finished_ && read_up_to >= last_seq_;
   return batch;
+}
+
+int64_t EventLog::BaseSeq(int64_t now_ms) {
+  constexpr int64_t kEventsPerMilli = 1000;
+  return std::max<int64_t>(0, now_ms) * kEventsPerMilli;
 }
 
 int64_t EventLog::last_seq() const {

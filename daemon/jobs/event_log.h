@@ -32,7 +32,11 @@ class EventLog {
  public:
   // The first event has the number after `last_seq`.
   explicit EventLog(const Clock& clock, int64_t last_seq = 0)
-      : clock_(clock), last_seq_(last_seq) {}
+      : clock_(clock), base_seq_(last_seq), last_seq_(last_seq) {}
+
+  // A `last_seq` for a job's log that begins at a time: above all numbers that
+  // its earlier ones used, as those took a thousandth of a millisecond each.
+  static int64_t BaseSeq(int64_t now_ms);
 
   // Events after Finished are dropped.
   void StartStage(Stage stage);
@@ -77,7 +81,9 @@ class EventLog {
   void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeAll();
 
+  // Constant after construction.
   const Clock& clock_;
+  const int64_t base_seq_;
 
   mutable Mutex mu_;
   std::deque<JobEvent> events_ ABSL_GUARDED_BY(mu_);

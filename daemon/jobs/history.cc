@@ -43,7 +43,8 @@ absl::StatusOr<JobSnapshot> ToSnapshot(const JobRecord& row, Index& index) {
   job.created_ms = row.created_ms;
   job.started_ms = row.started_ms;
   job.finished_ms = row.finished_ms;
-  job.last_seq = 1;
+  // Above all that its runs have used: whoever followed them gets its end.
+  job.last_seq = EventLog::BaseSeq(row.finished_ms) + 1;
   job.miss = row.miss;
   job.attempt = row.attempt;
   if (row.state != JobRowState::kSucceeded) {

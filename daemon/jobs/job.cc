@@ -10,8 +10,6 @@
 namespace bottled {
 namespace {
 
-constexpr int64_t kMicrosPerMilli = 1000;
-
 JobState StateFor(const absl::Status& status) {
   if (status.ok()) {
     return JobState::kSucceeded;
@@ -51,10 +49,10 @@ Job::Job(std::string id, std::string source, std::string flight_key,
       created_ms_(created_ms) {}
 
 std::shared_ptr<Job> Job::Again(const JobRecord& row, const Clock& clock) {
-  // How many events it had is not kept. It had less than one a microsecond.
+  // How many events it had is not kept.
   std::shared_ptr<Job> job(new Job(row.id, row.source, row.flight, clock,
                                    row.attempt, row.created_ms,
-                                   clock.NowMs() * kMicrosPerMilli));
+                                   EventLog::BaseSeq(clock.NowMs())));
   {
     MutexLock lock(job->mu_);
     job->miss_ = row.miss;
@@ -70,7 +68,7 @@ std::shared_ptr<Job> Job::FromPast(const JobSnapshot& past,
                                    const Clock& clock) {
   std::shared_ptr<Job> job(new Job(past.id, past.source, "", clock,
                                    past.attempt, past.created_ms,
-                                   /*last_seq=*/0));
+                                   std::max<int64_t>(0, past.last_seq - 1)));
   {
     MutexLock lock(job->mu_);
     job->content_key_ = past.content_key;

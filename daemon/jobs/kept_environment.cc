@@ -1,7 +1,10 @@
 #include "jobs/kept_environment.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+
+#include "absl/strings/ascii.h"
 
 namespace bottled {
 namespace {
@@ -21,6 +24,11 @@ constexpr std::array<std::string_view, 12> kKeptVariables = {"PATH",
                                                              "BUILDX_BUILDER",
                                                              "BUILDX_CONFIG"};
 
+// What an endpoint was found by.
+constexpr std::array<std::string_view, 5> kEngineVariables = {
+    "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY"};
+
 }  // namespace
 
 std::map<std::string, std::string> KeptEnvironment(
@@ -33,6 +41,21 @@ std::map<std::string, std::string> KeptEnvironment(
     }
   }
   return kept;
+}
+
+bool NeedsMoreThanKept(const std::map<std::string, std::string>& environment) {
+  const auto is_in = [](const auto& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return std::any_of(
+      environment.begin(), environment.end(), [&](const auto& variable) {
+        const std::string name = absl::AsciiStrToLower(variable.first);
+        const bool matters =
+            name.starts_with("docker_") || name.starts_with("buildkit_") ||
+            name.starts_with("buildx_") || name.ends_with("_proxy");
+        return matters && !is_in(kKeptVariables, variable.first) &&
+               !is_in(kEngineVariables, variable.first);
+      });
 }
 
 bool HasNoSecrets(const BuildSpec& build) {

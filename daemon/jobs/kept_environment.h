@@ -19,6 +19,11 @@ std::map<std::string, std::string> KeptEnvironment(
 // machine, whose build has no arguments, no secrets and no ssh sockets. Pure.
 bool HasNoSecrets(const BuildSpec& build);
 
+// Whether a build may come out differently with KeptEnvironment() only: it has
+// a proxy, or settings of docker's that are not kept. Where the engine is does
+// not count. Pure.
+bool NeedsMoreThanKept(const std::map<std::string, std::string>& environment);
+
 }  // namespace bottled
 
 #endif  // BOTTLED_JOBS_KEPT_ENVIRONMENT_H_

@@ -241,16 +241,20 @@ absl::StatusOr<PackAnswer> PackService::PackImage(const PackSpec& spec,
   return answer;
 }
 
-absl::StatusOr<PackAnswer> PackService::PackArchive(
-    const PackSpec& spec, const ArchiveFileSource& source,
-    const Packer& packer) {
+absl::Status PackService::CheckArchive(const ArchiveFileSource& source) {
   if (source.path.empty() || source.path.front() != '/' ||
       source.path.find('\0') != std::string::npos) {
     return BadArchivePath(source.path);
   }
-  if (!source.reference.empty()) {
-    RETURN_IF_ERROR(ParseNormalizedReference(source.reference).status());
-  }
+  return source.reference.empty()
+             ? absl::OkStatus()
+             : ParseNormalizedReference(source.reference).status();
+}
+
+absl::StatusOr<PackAnswer> PackService::PackArchive(
+    const PackSpec& spec, const ArchiveFileSource& source,
+    const Packer& packer) {
+  RETURN_IF_ERROR(CheckArchive(source));
   ASSIGN_OR_RETURN(const ArchiveIdentity file,
                    IdentifyArchive(source.path, source.reference));
   const std::string options_json = ArchiveOptionsJson(spec.options, packer);

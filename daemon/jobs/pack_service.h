@@ -185,6 +185,8 @@ class PackService {
                                        const ImageSource& source,
                                        const Packer& packer,
                                        const CancelToken& cancel);
+  // Reasons BAD_ARCHIVE_PATH and those of references.
+  static absl::Status CheckArchive(const ArchiveFileSource& source);
   absl::StatusOr<PackAnswer> PackArchive(const PackSpec& spec,
                                          const ArchiveFileSource& source,
                                          const Packer& packer);

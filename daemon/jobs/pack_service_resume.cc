@@ -10,6 +10,7 @@
 #include "image/platform.h"
 #include "jobs/build_fingerprint.h"
 #include "jobs/build_pipeline.h"
+#include "jobs/errors.h"
 #include "jobs/failure_json.h"
 #include "jobs/file_source.h"
 #include "jobs/pack_service.h"
@@ -36,7 +37,8 @@ absl::Status PackService::Resume() {
     const absl::Status ended = deps_.index.FinishJob(
         row.id, JobRowState::kInterrupted, Digest(),
         EncodeFailure(InterruptedError()), deps_.clock.NowMs());
-    if (!HasReason(ended, "NO_SPACE")) {
+    // Its end may have waited for room, and be written first.
+    if (!HasReason(ended, "NO_SPACE") && !HasReason(ended, kJobNotOpen)) {
       RETURN_IF_ERROR(ended);
     }
   }
@@ -54,7 +56,11 @@ absl::StatusOr<ArtifactRecord> PackService::RunAgain(const PackSpec& spec,
   if (const auto* build = std::get_if<BuildSource>(&spec.source)) {
     return RunBuildAgain(spec, *build, packer, job);
   }
+  if (packer.kind == PackerKind::kPush) {
+    return PackerNeedsEngine();
+  }
   const auto& archive = std::get<ArchiveFileSource>(spec.source);
+  RETURN_IF_ERROR(CheckArchive(archive));
   ASSIGN_OR_RETURN(const ArchiveIdentity file,
                    IdentifyArchive(archive.path, archive.reference));
   return RunPackPipeline(MakeDeps(),

@@ -29,7 +29,9 @@ json EncodeRepeatSource(const PackSpec& spec) {
     return {{"archive", file->path}, {"reference", file->reference}};
   }
   const auto* source = std::get_if<BuildSource>(&spec.source);
-  if (source == nullptr || !HasNoSecrets(source->build)) {
+  if (source == nullptr || !HasNoSecrets(source->build) ||
+      NeedsMoreThanKept(source->build.environment) ||
+      source->engine.host.starts_with("ssh://")) {
     return nullptr;
   }
   const BuildSpec& build = source->build;

@@ -14,8 +14,9 @@
 
 namespace bottled {
 
-// JSON; "" for what nobody can ask for again: an upload, and a build with
-// something that may be a secret. Of a build's environment only what
+// JSON; "" for what nobody can ask for again: an upload, a build with something
+// that may be a secret, and one that the kept part of its environment is not
+// enough for. Of a build's environment only what
 // KeptEnvironment() keeps is in it. Who wants it, and a lease, are not.
 std::string EncodeRepeat(const PackSpec& spec);
 

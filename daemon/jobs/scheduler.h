@@ -130,10 +130,8 @@ class Scheduler {
   // A watch with this interest began or ended. When its last one ended the
   // interest is withdrawn, at once if others want the job, else after
   // leave_grace unless the job is more than 80 % done. Of a resumed job an
-  // unknown interest becomes a new one, and so does an empty one while nobody
-  // has come back. Returns the watch's interest, which DetachWatch() needs.
-  std::string AttachWatch(const std::string& job_id,
-                          const std::string& interest_id);
+  // unknown interest becomes a new one.
+  void AttachWatch(const std::string& job_id, const std::string& interest_id);
   void DetachWatch(const std::string& job_id, const std::string& interest_id);
 
   // Withdraws one interest, or with `force` stops the job for everybody.
@@ -203,9 +201,9 @@ class Scheduler {
   // Withdraws an interest. False when the job has no such interest.
   bool Leave(const std::shared_ptr<Job>& job, const std::string& interest_id,
              const absl::Status& why = CancelledError());
-  // The interest of a watch of a resumed job that knows no such interest; as
-  // AttachWatch(). True when the job's class may have changed.
-  bool Claim(const std::shared_ptr<Job>& job, std::string& interest_id)
+  // Makes an unknown interest one of a resumed job. True when the job's class
+  // may have changed.
+  bool Claim(const std::shared_ptr<Job>& job, const std::string& interest_id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends a cancelled job that no worker has taken.
   void DropIfQueued(const std::shared_ptr<Job>& job);

@@ -63,7 +63,9 @@ void Scheduler::DropIfQueued(const std::shared_ptr<Job>& job) {
     dropped = queue_.Remove(*job);
   }
   if (!dropped.has_value()) {
-    // It runs on until its work notices.
+    // It runs on until its work notices; a restart shall not begin it anew.
+    LogFailure(*job, "cannot note that it is cancelled",
+               index_.ForgetRepeat(job->id()));
     Tell(options_.changes, ChangeKind::kJob, job->id());
     return;
   }
@@ -115,7 +117,7 @@ std::vector<Scheduler::Expired> Scheduler::TakeExpired() {
       ++it;
       continue;
     }
-    if (tie.vanished && tie.job->interest_count() == 1 &&
+    if ((tie.vanished || tie.unclaimed) && tie.job->interest_count() == 1 &&
         tie.job->state() == JobState::kRunning &&
         tie.job->ShareDone() > kWorthFinishing) {
       // The interest stays, as if it had never been tied.

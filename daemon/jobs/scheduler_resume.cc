@@ -41,9 +41,8 @@ void Scheduler::Resume(const JobRecord& row, Work work) {
   }
 }
 
-std::string Scheduler::AttachWatch(const std::string& job_id,
-                                   const std::string& interest_id) {
-  std::string attached = interest_id;
+void Scheduler::AttachWatch(const std::string& job_id,
+                            const std::string& interest_id) {
   std::shared_ptr<Job> job;
   {
     MutexLock lock(mu_);
@@ -51,37 +50,28 @@ std::string Scheduler::AttachWatch(const std::string& job_id,
     if (tie != ties_.end() && tie->second.job->id() == job_id) {
       ++tie->second.watches;
       tie->second.vanished = false;
-      return attached;
+      return;
     }
     const auto found = jobs_.find(job_id);
-    if (found == jobs_.end() || !Claim(found->second, attached)) {
-      return attached;
+    if (found == jobs_.end() || !Claim(found->second, interest_id)) {
+      return;
     }
     job = found->second;
     changed_.NotifyAll();
   }
   job->AnnounceClass();
-  return attached;
 }
 
 bool Scheduler::Claim(const std::shared_ptr<Job>& job,
-                      std::string& interest_id) {
+                      const std::string& interest_id) {
   const auto resumed = resumed_.find(job->id());
-  if (resumed == resumed_.end() || job->HasInterest(interest_id)) {
-    return false;
-  }
-  std::string& unclaimed = resumed->second;
-  if (interest_id.empty()) {
-    if (unclaimed.empty()) {
-      return false;
-    }
-    interest_id = RandomHex(kResumedInterestBytes);
-  }
-  if (!job->AddInterest(interest_id)) {
+  // Who only looks on has no interest.
+  if (resumed == resumed_.end() || interest_id.empty() ||
+      job->HasInterest(interest_id) || !job->AddInterest(interest_id)) {
     return false;
   }
   ties_.emplace(interest_id, Tie{.job = job, .watches = 1});
-  if (!unclaimed.empty()) {
+  if (std::string& unclaimed = resumed->second; !unclaimed.empty()) {
     // Not the last one: the job goes on.
     ties_.erase(unclaimed);
     job->RemoveInterest(unclaimed);

@@ -21,6 +21,7 @@ WatchReactor::WatchReactor(const Deps& deps,
     : deps_(deps),
       context_(context),
       job_(std::move(job)),
+      interest_id_(request.interest_id()),
       cursor_(request.after_seq() < 0 ? 0 : request.after_seq()),
       last_write_(std::chrono::steady_clock::now()) {
   absl::StatusOr<int64_t> hub_id =
@@ -34,7 +35,9 @@ WatchReactor::WatchReactor(const Deps& deps,
     return;
   }
   hub_id_ = *hub_id;
-  interest_id_ = deps_.scheduler.AttachWatch(job_->id(), request.interest_id());
+  if (!interest_id_.empty()) {
+    deps_.scheduler.AttachWatch(job_->id(), interest_id_);
+  }
   log_subscription_ =
       job_->events().Subscribe([this] { deps_.hub.Wake(hub_id_); });
   deps_.hub.Wake(hub_id_);

@@ -50,7 +50,7 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
   const Deps deps_;
   grpc::CallbackServerContext* const context_;
   const std::shared_ptr<Job> job_;
-  std::string interest_id_;
+  const std::string interest_id_;
   int64_t log_subscription_ = 0;
   int64_t hub_id_ = 0;
 

@@ -258,7 +258,10 @@ class Index {
   absl::Status TakeUpJob(const std::string& id, const std::string& boot_id);
   // Keeps the greater of its wish and this one. JOB_NOT_OPEN.
   absl::Status SetJobWish(const std::string& id, JobWish wish);
-  // The daemon has died `count` times now while jobs of this flight ran.
+  // It is not asked for again after a crash.
+  absl::Status ForgetRepeat(const std::string& id);
+  // The daemon has died `count` times now, or more by what another job of this
+  // flight has told, while jobs of this flight ran.
   absl::Status NoteCrashes(const std::string& flight, int count,
                            int64_t now_ms);
   // 0 also when the last time is more than a day away.

@@ -33,6 +33,12 @@ absl::Status Index::SetJobWish(const std::string& id, JobWish wish) {
   });
 }
 
+absl::Status Index::ForgetRepeat(const std::string& id) {
+  return state_->Write([&](Connection& c) {
+    return Statement::Use(c.statements.job_forget_repeat).Bind(id).Run();
+  });
+}
+
 absl::Status Index::NoteCrashes(const std::string& flight, int count,
                                 int64_t now_ms) {
   return state_->Write([&](Connection& c) {
@@ -40,6 +46,7 @@ absl::Status Index::NoteCrashes(const std::string& flight, int count,
         .Bind(flight)
         .Bind(int64_t{count})
         .Bind(now_ms)
+        .Bind(now_ms - kCrashMemoryMs)
         .Run();
   });
 }

@@ -50,7 +50,8 @@ absl::Status TolerateFullDisk(const absl::Status& status) {
 }
 
 absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
-                        const Index::OpenJob& open, RecoveryReport& report) {
+                        bool rebuild, const Index::OpenJob& open,
+                        RecoveryReport& report) {
   if (open.publishing.has_value()) {
     const fs::path file = objects.Path(*open.publishing);
     const bool was_there = PathExists(file);
@@ -68,7 +69,8 @@ absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,
     report.quarantined += was_there && !PathExists(file) ? 1 : 0;
   }
   CRASH_POINT("recovery.job_given_up");
-  return SettleJob(index, open.job, clock.NowMs(), report);
+  return rebuild ? InterruptJob(index, open.job, clock.NowMs(), report)
+                 : SettleJob(index, open.job, clock.NowMs(), report);
 }
 
 // What lies in stage/ goes; a rest that resists is no reason not to start.
@@ -177,9 +179,10 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const Places& places,
 
 absl::Status Recover(const Places& places, Index& index, Objects& objects,
                      const Clock& clock, RecoveryReport& report) {
+  ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
   ASSIGN_OR_RETURN(const std::vector<Index::OpenJob> jobs, index.OpenJobs());
   for (const Index::OpenJob& job : jobs) {
-    RETURN_IF_ERROR(RecoverJob(index, objects, clock, job, report));
+    RETURN_IF_ERROR(RecoverJob(index, objects, clock, rebuild, job, report));
   }
   CRASH_POINT("recovery.jobs_settled");
   ASSIGN_OR_RETURN(const int stages, DropStages(places, objects));
@@ -188,7 +191,6 @@ absl::Status Recover(const Places& places, Index& index, Objects& objects,
     Log("store")->warn("{}", std::string(status.message()));
   }
   CRASH_POINT("recovery.swept");
-  ASSIGN_OR_RETURN(const bool rebuild, index.RebuildPending());
   if (!rebuild) {
     return absl::OkStatus();
   }

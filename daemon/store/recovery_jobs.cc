@@ -36,6 +36,13 @@ absl::Status EndCutOff(Index& index, const JobRecord& job, JobRowState state,
 
 }  // namespace
 
+absl::Status InterruptJob(Index& index, const JobRecord& job, int64_t now_ms,
+                          RecoveryReport& report) {
+  ++report.interrupted_jobs;
+  return EndCutOff(index, job, JobRowState::kInterrupted, InterruptedError(),
+                   now_ms);
+}
+
 absl::Status SettleJob(Index& index, const JobRecord& job, int64_t now_ms,
                        RecoveryReport& report) {
   const bool ran = job.state != JobRowState::kQueued;
@@ -51,17 +58,18 @@ absl::Status SettleJob(Index& index, const JobRecord& job, int64_t now_ms,
     return EndCutOff(index, job, JobRowState::kFailed, PoisonError(job.attempt),
                      now_ms);
   }
+  if (job.repeatable() && !ran) {
+    ++report.restarted_jobs;
+    return absl::OkStatus();
+  }
   if (job.repeatable()) {
-    const absl::Status restarted =
-        index.RestartJob(job.id, job.attempt + (ran ? 1 : 0));
+    const absl::Status restarted = index.RestartJob(job.id, job.attempt + 1);
     if (!HasReason(restarted, "NO_SPACE")) {
       ++report.restarted_jobs;
       return restarted;
     }
   }
-  ++report.interrupted_jobs;
-  return EndCutOff(index, job, JobRowState::kInterrupted, InterruptedError(),
-                   now_ms);
+  return InterruptJob(index, job, now_ms, report);
 }
 
 }  // namespace bottled

@@ -4,7 +4,7 @@
 //   it ran, in its second unclean stop     failed, reason POISON
 //   repeatable (JobRecord)                 queued, under its ID; a run that was
 //                                          cut off counts
-//   else                                   interrupted
+//   else, or with another index            interrupted
 //
 // Crashes are counted for a job's flight as well, since others may ask for the
 // same.
@@ -23,6 +23,11 @@ namespace bottled {
 // interrupted, in memory at least.
 absl::Status SettleJob(Index& index, const JobRecord& job, int64_t now_ms,
                        RecoveryReport& report);
+
+// Ends a job without a count, for one in a copy of the index: it may have ended
+// since. Errors as above.
+absl::Status InterruptJob(Index& index, const JobRecord& job, int64_t now_ms,
+                          RecoveryReport& report);
 
 }  // namespace bottled
 

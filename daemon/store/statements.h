@@ -37,7 +37,7 @@ struct Statements {
   Statement job_run, job_set_key, job_publish, job_finish, job_succeed;
   Statement job_set_miss;
   Statement job_trim_age, job_trim_count;
-  Statement job_restart, job_take_up, job_set_wish;
+  Statement job_restart, job_take_up, job_set_wish, job_forget_repeat;
   Statement crash_put, crash_get, crash_delete, crash_trim;
 
   Statement bottle_insert, bottle_update, bottle_by_slug, bottle_list;

@@ -19,10 +19,11 @@ absl::Status PrepareRestarts(Database& db, Statements& out) {
           {&S::job_set_wish,
            "UPDATE job SET wish = max(wish, ?) WHERE id = ? "
            "AND state IN ('queued', 'running', 'publishing')"},
+          {&S::job_forget_repeat, "UPDATE job SET spec = '' WHERE id = ?"},
           {&S::crash_put,
-           "INSERT INTO crash(flight, count, at_ms) VALUES(?, ?, ?) "
-           "ON CONFLICT(flight) DO UPDATE SET count = excluded.count, "
-           "at_ms = excluded.at_ms"},
+           "INSERT INTO crash(flight, count, at_ms) VALUES(?1, ?2, ?3) "
+           "ON CONFLICT(flight) DO UPDATE SET at_ms = ?3, count = "
+           "CASE WHEN at_ms >= ?4 THEN max(count, ?2) ELSE ?2 END"},
           {&S::crash_get,
            "SELECT count FROM crash WHERE flight = ? "
            "AND at_ms BETWEEN ? AND ?"},

@@ -44,9 +44,13 @@ TEST_F(HistoryTest, RebuildsAJobFromItsRow) {
   EXPECT_EQ(snapshot.finished_ms, 105);
   EXPECT_TRUE(HasReason(snapshot.status, "INTERRUPTED"));
   EXPECT_EQ(snapshot.attempt, 1);
-  const EventLog::Batch events = (*job)->events().Read(0, 10);
-  EXPECT_EQ(events.events.size(), 1u);
-  EXPECT_TRUE(events.finished);
+  // Also for whoever has followed a run of it up to there.
+  for (const int64_t seen : {0, 1, 100}) {
+    const EventLog::Batch events = (*job)->events().Read(seen, 10);
+    EXPECT_EQ(events.events.size(), 1u) << seen;
+    EXPECT_EQ(events.gap_last, 0);
+    EXPECT_TRUE(events.finished);
+  }
 }
 
 TEST_F(HistoryTest, KnowsNoOpenAndNoForeignJobs) {

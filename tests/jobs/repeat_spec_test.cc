@@ -63,7 +63,7 @@ TEST(RepeatSpec, AnArchiveComesBack) {
 TEST(RepeatSpec, ABuildComesBackWithoutWhatMayBeSecret) {
   PackSpec spec = OfBuild();
   std::get<BuildSource>(spec.source).build.environment = {
-      {"PATH", "/bin"}, {"HTTP_PROXY", "http://me:hush@x"}, {"TOKEN", "hush"}};
+      {"PATH", "/bin"}, {"DOCKER_HOST", "hush"}, {"TOKEN", "hush"}};
   const std::string text = EncodeRepeat(spec);
   EXPECT_THAT(text, Not(HasSubstr("hush")));
   const auto again = DecodeRepeat(text);
@@ -106,6 +106,19 @@ TEST(RepeatSpec, NobodyAsksAgainForWhatMayBeSecretOrIsGone) {
               build.context = "https://me:hush@example.com/repo.git";
             }),
             "");
+}
+
+TEST(RepeatSpec, NobodyBuildsAgainInAnotherEnvironment) {
+  for (const char* name : {"HTTP_PROXY", "https_proxy", "DOCKER_BUILDKIT",
+                           "BUILDKIT_HOST", "DOCKER_DEFAULT_PLATFORM"}) {
+    PackSpec spec = OfBuild();
+    std::get<BuildSource>(spec.source).build.environment = {{name, "x"}};
+    EXPECT_EQ(EncodeRepeat(spec), "") << name;
+  }
+  PackSpec spec = OfBuild();
+  // The agent's socket may be gone.
+  std::get<BuildSource>(spec.source).engine.host = "ssh://there";
+  EXPECT_EQ(EncodeRepeat(spec), "");
 }
 
 TEST(RepeatSpec, WhatItDoesNotUnderstandIsNothing) {

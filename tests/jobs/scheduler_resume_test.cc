@@ -38,10 +38,6 @@ class ResumeTest : public testing::SchedulerFixture {
     scheduler_->Resume(row, std::move(work));
     return scheduler_->Find("job");
   }
-  // What a client of before does after it has connected again.
-  std::string Watch(const std::string& interest_id) {
-    return scheduler_->AttachWatch("job", interest_id);
-  }
 
   testing::TestClock clock_;
 };
@@ -82,7 +78,8 @@ TEST_F(ResumeTest, ADetachedOneNeedsNobody) {
   const std::shared_ptr<Job> job = Resume(JobWish::kDetached, Held());
   ASSERT_TRUE(WaitForHeld(1));
   clock_.Advance(seconds(600));
-  EXPECT_EQ(Watch(""), "") << "whoever only looks is no caller";
+  scheduler_->AttachWatch("job", "");
+  EXPECT_EQ(job->interest_count(), 1) << "whoever only looks is no caller";
   EXPECT_EQ(job->state(), JobState::kRunning);
   Release();
   EXPECT_EQ(WaitForEnd(*job).state, JobState::kSucceeded);
@@ -106,15 +103,16 @@ TEST_F(ResumeTest, AWatchedOneWaitsAMinuteForItsWatcher) {
 TEST_F(ResumeTest, WhoComesBackMakesItInteractive) {
   const std::shared_ptr<Job> job = Resume(JobWish::kWatched, Held());
   ASSERT_TRUE(WaitForHeld(1));
-  EXPECT_EQ(Watch("of before"), "of before");
+  // One who never asked only looks on.
+  scheduler_->AttachWatch("job", "");
+  EXPECT_EQ(job->job_class(), JobClass::kWarm);
+  scheduler_->AttachWatch("job", "of before");
   EXPECT_EQ(job->job_class(), JobClass::kInteractive);
   EXPECT_EQ(job->interest_count(), 1);
   clock_.Advance(seconds(600));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_EQ(job->state(), JobState::kRunning);
-  // Another one of before, and one who never asked.
-  EXPECT_EQ(Watch("of before, too"), "of before, too");
-  EXPECT_EQ(Watch(""), "");
+  scheduler_->AttachWatch("job", "of before, too");
   EXPECT_EQ(job->interest_count(), 2);
   Release();
   EXPECT_EQ(WaitForEnd(*job).state, JobState::kSucceeded);
@@ -123,16 +121,15 @@ TEST_F(ResumeTest, WhoComesBackMakesItInteractive) {
 TEST_F(ResumeTest, WhoComesBackMayLeave) {
   const std::shared_ptr<Job> job = Resume(JobWish::kWatched, Held());
   ASSERT_TRUE(WaitForHeld(1));
-  const std::string interest = Watch("");
-  EXPECT_FALSE(interest.empty());
-  ASSERT_TRUE(scheduler_->Cancel("job", interest, false).ok());
+  scheduler_->AttachWatch("job", "of before");
+  ASSERT_TRUE(scheduler_->Cancel("job", "of before", false).ok());
   EXPECT_EQ(WaitForEnd(*job).state, JobState::kCancelled);
 }
 
 TEST_F(ResumeTest, WhoComesBackAndVanishesHasTheUsualGrace) {
   const std::shared_ptr<Job> job = Resume(JobWish::kWatched, Held());
   ASSERT_TRUE(WaitForHeld(1));
-  Watch("of before");
+  scheduler_->AttachWatch("job", "of before");
   scheduler_->DetachWatch("job", "of before");
   clock_.Advance(seconds(16));
   EXPECT_EQ(WaitForEnd(*job).state, JobState::kCancelled);
@@ -141,7 +138,7 @@ TEST_F(ResumeTest, WhoComesBackAndVanishesHasTheUsualGrace) {
 TEST_F(ResumeTest, AnUnknownInterestOfAnyOtherJobIsNone) {
   Start();
   const auto submission = Submit("k", Held());
-  EXPECT_EQ(scheduler_->AttachWatch(submission.job->id(), "x"), "x");
+  scheduler_->AttachWatch(submission.job->id(), "x");
   EXPECT_EQ(submission.job->interest_count(), 1);
   Release();
 }

@@ -111,6 +111,29 @@ TEST_F(RecoveryJobs, APublicationThatIsFinishedIsNoCrash) {
   EXPECT_EQ(*env_.index().CrashesOf("flight of a", env_.clock().NowMs()), 0);
 }
 
+TEST_F(RecoveryJobs, OneThatWasCancelledDoesNotComeBack) {
+  Insert(Wanted("a"), /*runs=*/true);
+  ASSERT_TRUE(env_.index().ForgetRepeat("a").ok());
+  env_.Restart();
+  EXPECT_EQ(Get("a").state, JobRowState::kInterrupted);
+}
+
+// It may have ended since the copy was made.
+TEST_F(RecoveryJobs, OneInACopyOfTheIndexIsInterruptedAndNotCounted) {
+  Insert(Wanted("a"), /*runs=*/true);
+  ASSERT_TRUE(env_.index().SetRebuildPending().ok());
+  env_.Restart();
+  EXPECT_EQ(Get("a").state, JobRowState::kInterrupted);
+  EXPECT_EQ(Crashes(), 0);
+}
+
+TEST_F(RecoveryJobs, OfTwoOfOneFlightTheGreaterNumberCounts) {
+  Insert(Wanted("a", 2), /*runs=*/true);
+  Insert(Wanted("b", 1), /*runs=*/true);
+  env_.Restart();
+  EXPECT_EQ(Crashes(), 2);
+}
+
 // Killed between the note and the row: the same run is counted once.
 TEST_F(RecoveryJobs, ARunIsCountedOnce) {
   Insert(Wanted("a"), /*runs=*/true);
