@@ -126,10 +126,9 @@ TEST(CrashPoints, TheWorkloadReachesEveryKindOfStep) {
   for (const std::string& point : PointsIn(trace)) {
     areas.insert(point.substr(0, point.find('.')));
   }
-  EXPECT_EQ(areas,
-            (std::set<std::string>{"check", "migrate", "publish", "quarantine",
-                                   "rebuild", "recovery", "remove", "repair",
-                                   "stage", "trash"}));
+  EXPECT_EQ(areas, (std::set<std::string>{
+                       "check", "migrate", "publish", "quarantine", "rebuild",
+                       "recovery", "remove", "repair", "stage", "trash"}));
 }
 
 TEST(CrashPoints, EveryPointThenEveryPointOfTheRecovery) {
