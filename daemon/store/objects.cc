@@ -122,6 +122,7 @@ absl::Status Objects::RemoveFiles(const ArtifactRecord& record) {
   RETURN_IF_ERROR(trash_.Take(places_.object(hex)).status());
   CRASH_POINT("remove.object_moved");
   RETURN_IF_ERROR(trash_.Take(places_.object_record(hex)).status());
+  ForgetUnsynced(record.digest);
   CRASH_POINT("remove.moved");
   // Both ends, or it may be back after a power cut, and be adopted.
   RETURN_IF_ERROR(SyncDir(dir));
@@ -152,6 +153,7 @@ absl::Status Objects::QuarantineFiles(const Digest& digest,
     RETURN_IF_ERROR(MoveAside(path, places_.quarantine()).status());
     CRASH_POINT("quarantine.file_moved");
   }
+  ForgetUnsynced(digest);
   RETURN_IF_ERROR(SyncDir(dir));
   return SyncDir(places_.quarantine());
 }

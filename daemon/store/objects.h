@@ -23,11 +23,14 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "platform/fd.h"
 #include "platform/places.h"
 #include "store/digest_locks.h"
@@ -170,6 +173,11 @@ class Objects {
   absl::Status RenameIn(const std::string& job_id,
                         const ArtifactRecord& record) const;
   absl::Status RemoveFiles(const ArtifactRecord& record);
+  // SyncObject(), unless that has failed before for this very file: another
+  // fsync may succeed without its bytes.
+  absl::Status Sync(const Digest& digest) const;
+  // Its files are gone from obj/.
+  void ForgetUnsynced(const Digest& digest) const;
   // What Lookup() says of a file that may have been replaced; fills the record
   // anew and notes it. Wants the digest's lock.
   absl::Status Reconcile(ArtifactRecord& record, const OnRead& on_read) const;
@@ -190,6 +198,9 @@ class Objects {
   // Self-synchronised.
   std::atomic<bool> reads_cancelled_ = false;
   DigestLocks locks_;
+  mutable Mutex unsynced_mu_;
+  // Those that could neither be synced nor moved away.
+  mutable std::set<Digest> unsynced_ ABSL_GUARDED_BY(unsynced_mu_);
   Trash trash_;
 };
 

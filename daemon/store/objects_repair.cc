@@ -39,13 +39,6 @@ absl::StatusOr<ArtifactRecord> ReadOrphan(const Places& places,
   return record;
 }
 
-// It was copied in, or renamed by a process that was killed at once: perhaps no
-// disk has it yet, and a row says that one has.
-absl::Status SyncOrphan(const Places& places, const Digest& digest) {
-  RETURN_IF_ERROR(SyncObject(places, digest));
-  return SyncDir(places.objects());
-}
-
 absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record) {
   // Nobody knows when it was last used: idle is what is not used from now on.
   record.last_used_ms = clock.NowMs();
@@ -53,6 +46,27 @@ absl::Status Adopt(Index& index, const Clock& clock, ArtifactRecord record) {
 }
 
 }  // namespace
+
+absl::Status Objects::Sync(const Digest& digest) const {
+  {
+    MutexLock lock(unsynced_mu_);
+    if (unsynced_.contains(digest)) {
+      return ArtifactDamagedError(places_.object(digest.hex()),
+                                  "it could not be synced");
+    }
+  }
+  const absl::Status status = SyncObject(places_, digest);
+  if (HasReason(status, kArtifactDamaged)) {
+    MutexLock lock(unsynced_mu_);
+    unsynced_.insert(digest);
+  }
+  return status;
+}
+
+void Objects::ForgetUnsynced(const Digest& digest) const {
+  MutexLock lock(unsynced_mu_);
+  unsynced_.erase(digest);
+}
 
 absl::Status Objects::Reconcile(ArtifactRecord& record,
                                 const OnRead& on_read) const {
@@ -73,7 +87,7 @@ absl::Status Objects::Reconcile(ArtifactRecord& record,
   };
   RETURN_IF_ERROR(CheckContent(fd->get(), path, record, read));
   // What a backup program wrote may be in memory only.
-  RETURN_IF_ERROR(SyncObject(places_, record.digest));
+  RETURN_IF_ERROR(Sync(record.digest));
   CRASH_POINT("check.file_synced");
   if (const absl::Status noted = index_.UpdateFile(record); !noted.ok()) {
     // Good all the same; the next hit reads it again.
@@ -158,7 +172,12 @@ absl::StatusOr<Objects::OrphanFate> Objects::SettleOrphan(
   absl::Status status = record.status();
   if (status.ok()) {
     CRASH_POINT("repair.orphan_good");
-    status = SyncOrphan(places_, digest);
+    // It was copied in, or renamed by a process that was killed at once:
+    // perhaps no disk has it yet, and a row says that one has.
+    status = Sync(digest);
+    if (status.ok()) {
+      status = SyncDir(places_.objects());
+    }
   }
   if (status.ok()) {
     CRASH_POINT("repair.orphan_synced");

@@ -205,7 +205,7 @@ absl::StatusOr<bool> Objects::HasGoodObject(
   }
   if (status.ok()) {
     // Perhaps not by us, or by a process that did not come to syncing it.
-    status = SyncObject(places_, record.digest);
+    status = Sync(record.digest);
   }
   if (HasReason(status, kArtifactDamaged)) {
     RETURN_IF_ERROR(
