@@ -1,7 +1,7 @@
 // Every call of publication, removal, quarantine and recovery fails in turn
 // (reliability.md, test 6).
 //
-//   BOTTLED_FAULT_STRIDE   every how many calls (CI: 3, from a random one on)
+//   BOTTLED_FAULT_STRIDE   every how many calls (1)
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
