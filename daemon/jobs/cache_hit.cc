@@ -48,14 +48,15 @@ void TellRepaired(ChangeFeed* changes, Index& index,
     if (action.digest.empty()) {
       continue;
     }
+    if (action.kind != RepairAction::Kind::kAdopted) {
+      TellIfGone(changes, index, action.digest);
+      continue;
+    }
     // Some time may have passed since.
     const absl::StatusOr<std::optional<ArtifactRecord>> now =
         index.FindByDigest(action.digest);
-    const bool adopted = action.kind == RepairAction::Kind::kAdopted;
-    if (now.ok() && now->has_value() == adopted) {
-      Tell(changes,
-           adopted ? ChangeKind::kArtifactAdded : ChangeKind::kArtifactRemoved,
-           action.digest.ToString());
+    if (now.ok() && now->has_value()) {
+      Tell(changes, ChangeKind::kArtifactAdded, action.subject);
     }
   }
 }

@@ -8,9 +8,8 @@
 #include "fmt/format.h"
 
 namespace bottled {
-namespace {
 
-JobState StateFor(const absl::Status& status) {
+JobState EndState(const absl::Status& status) {
   if (status.ok()) {
     return JobState::kSucceeded;
   }
@@ -20,8 +19,6 @@ JobState StateFor(const absl::Status& status) {
   return HasReason(status, "INTERRUPTED") ? JobState::kInterrupted
                                           : JobState::kFailed;
 }
-
-}  // namespace
 
 bool IsTerminal(JobState state) {
   switch (state) {
@@ -286,7 +283,7 @@ void Job::Finish(Finished finished, int64_t now_ms) {
     if (IsTerminal(state_)) {
       return;
     }
-    state_ = StateFor(finished.status);
+    state_ = EndState(finished.status);
     finished_ms_ = now_ms;
     status_ = finished.status;
     artifact_ = finished.artifact;

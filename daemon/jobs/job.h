@@ -45,6 +45,9 @@ enum class JobState {
 
 // Terminal states never change.
 bool IsTerminal(JobState state);
+// The one that a job with this status ends in: code CANCELLED, reason
+// INTERRUPTED, any other error, or OK.
+JobState EndState(const absl::Status& status);
 
 // A copy of a job's state at one moment.
 struct JobSnapshot {
@@ -140,9 +143,8 @@ class Job {
   bool Yield();
   void SetContentKey(const Digest& key);
   void SetMiss(Miss miss);
-  // Ends the job, drops all interest, emits Finished. The state follows from
-  // the status: code CANCELLED, reason INTERRUPTED, any other error, or OK.
-  // Only the first call counts.
+  // Ends the job in EndState(), drops all interest, emits Finished. Only the
+  // first call counts.
   void Finish(Finished finished, int64_t now_ms);
 
   JobState state() const;

@@ -110,9 +110,8 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
     const std::string& digest, VerifyDepth depth, const CancelToken& cancel) {
   Verified verified;
   ASSIGN_OR_RETURN(verified.record, FindArtifact(digest));
-  const absl::Status before =
-      deps_.objects.OpenObject(verified.record).status();
-  if (!before.ok()) {
+  absl::StatusOr<Fd> file = deps_.objects.OpenObject(verified.record);
+  if (!file.ok()) {
     // The look-up's own rules: the row goes with the file, and a restored
     // backup is as good as any.
     ASSIGN_OR_RETURN(
@@ -120,15 +119,15 @@ absl::StatusOr<PackService::Verified> PackService::Verify(
         deps_.objects.CheckFile(verified.record.digest,
                                 [&cancel](int64_t) { return cancel.Check(); }));
     if (!now.has_value()) {
-      verified.problem = before;
-      verified.quarantined = IsDamage(before);
+      verified.problem = file.status();
+      verified.quarantined = IsDamage(verified.problem);
       TellIfGone(deps_.changes, deps_.index, verified.record.digest);
       return verified;
     }
     verified.record = *std::move(now);
+    file = deps_.objects.OpenObject(verified.record);
   }
   const ArtifactRecord& record = verified.record;
-  const absl::StatusOr<Fd> file = deps_.objects.OpenObject(record);
   if (!file.ok()) {
     verified.problem = file.status();
     return verified;

@@ -11,7 +11,6 @@ namespace bottled {
 namespace {
 
 constexpr size_t kJobIdBytes = 8;
-constexpr size_t kInterestIdBytes = 16;
 
 JobWish WishOf(const Scheduler::Request& request) {
   if (request.job_class == JobClass::kWarm) {
@@ -67,7 +66,7 @@ std::shared_ptr<Job> Scheduler::RecentFailure(const std::string& flight_key) {
 
 absl::Status Scheduler::JoinOrAdd(const Request& request, int crashes,
                                   Submission& submission) {
-  submission.interest_id = RandomHex(kInterestIdBytes);
+  submission.interest_id = NewInterestId();
   MutexLock lock(mu_);
   if (stopping_) {
     return ShuttingDown();
@@ -98,16 +97,25 @@ absl::Status Scheduler::JoinOrAdd(const Request& request, int crashes,
     submission.job->SetContentKey(request.key);
     submission.job->AddInterest(submission.interest_id, request.job_class,
                                 request.client);
-    flights_[request.flight_key] = submission.job;
-    jobs_.emplace(submission.job->id(), submission.job);
-    order_.push_back(submission.job->id());
-    arriving_.insert(submission.job);
-    ++active_;
+    Register(submission.job);
   }
   if (request.tied) {
     AddTie(submission);
   }
   return absl::OkStatus();
+}
+
+std::string Scheduler::NewInterestId() {
+  constexpr size_t kInterestIdBytes = 16;
+  return RandomHex(kInterestIdBytes);
+}
+
+void Scheduler::Register(const std::shared_ptr<Job>& job) {
+  flights_[job->flight_key()] = job;
+  jobs_.emplace(job->id(), job);
+  order_.push_back(job->id());
+  arriving_.insert(job);
+  ++active_;
 }
 
 void Scheduler::AddTie(const Submission& submission) {

@@ -190,6 +190,10 @@ class Scheduler {
   // The job that failed just now of this flight, or nullptr.
   std::shared_ptr<Job> RecentFailure(const std::string& flight_key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static std::string NewInterestId();
+  // A new job that Enqueue() or EndJob() is to come for.
+  void Register(const std::shared_ptr<Job>& job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddTie(const Submission& submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Queues a new job, or says why it must end at once instead.
   absl::Status Enqueue(const std::shared_ptr<Job>& job, Work& work);

@@ -3,28 +3,19 @@
 
 #include <utility>
 
-#include "base/strings.h"
 #include "jobs/scheduler.h"
 
 namespace bottled {
-namespace {
-
-constexpr size_t kResumedInterestBytes = 16;
-
-}  // namespace
 
 void Scheduler::Resume(const JobRecord& row, Work work) {
   const std::shared_ptr<Job> job = Job::Again(row, clock_);
   const bool watched = row.wish == JobWish::kWatched;
-  const std::string interest = RandomHex(kResumedInterestBytes);
+  const std::string interest = NewInterestId();
   {
     MutexLock lock(mu_);
     job->AddInterest(interest,
                      watched ? JobClass::kWarm : JobClass::kInteractive);
-    flights_[row.flight] = job;
-    jobs_.emplace(job->id(), job);
-    order_.push_back(job->id());
-    ++active_;
+    Register(job);
     resumed_[job->id()] = watched ? interest : "";
     if (watched) {
       ties_.emplace(interest,

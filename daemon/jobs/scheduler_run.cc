@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "jobs/errors.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "jobs/scheduler.h"
 
 namespace bottled {
@@ -51,14 +51,16 @@ Finished ToFinished(const Job& job, absl::StatusOr<ArtifactRecord> result) {
 }
 
 JobRowState RowStateFor(const absl::Status& status) {
-  if (status.ok()) {
-    return JobRowState::kSucceeded;
+  switch (EndState(status)) {
+    case JobState::kSucceeded:
+      return JobRowState::kSucceeded;
+    case JobState::kCancelled:
+      return JobRowState::kCancelled;
+    case JobState::kInterrupted:
+      return JobRowState::kInterrupted;
+    default:
+      return JobRowState::kFailed;
   }
-  if (status.code() == absl::StatusCode::kCancelled) {
-    return JobRowState::kCancelled;
-  }
-  return HasReason(status, "INTERRUPTED") ? JobRowState::kInterrupted
-                                          : JobRowState::kFailed;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "jobs/errors.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "jobs/warm_spec.h"
 
 namespace bottled {

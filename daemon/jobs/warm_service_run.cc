@@ -9,7 +9,7 @@
 #include "fmt/format.h"
 #include "jobs/build_fingerprint.h"
 #include "jobs/errors.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "jobs/warm_service.h"
 #include "jobs/warm_spec.h"
 

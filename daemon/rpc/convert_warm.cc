@@ -5,7 +5,7 @@
 
 #include "base/status_macros.h"
 #include "google/protobuf/util/time_util.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "rpc/convert.h"
 #include "rpc/convert_bottle.h"
 #include "rpc/convert_source.h"

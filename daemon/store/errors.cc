@@ -108,6 +108,10 @@ absl::Status JobNotOpenError(std::string_view job_id) {
       kTryAgain);
 }
 
+absl::Status UnlessFull(const absl::Status& status) {
+  return HasReason(status, "NO_SPACE") ? absl::OkStatus() : status;
+}
+
 absl::Status InterruptedError() {
   return MakeError(Code::kAborted, "INTERRUPTED",
                    "The daemon stopped while the job was at work",

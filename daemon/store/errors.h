@@ -56,6 +56,10 @@ absl::Status JobExistsError(std::string_view job_id);
 // JOB_NOT_OPEN: the job has no row, or has ended already.
 absl::Status JobNotOpenError(std::string_view job_id);
 
+// OK for NO_SPACE: what a full disk does not take may be left out. Else the
+// status itself.
+absl::Status UnlessFull(const absl::Status& status);
+
 // INTERRUPTED: how a job ends that the daemon's death cut off.
 absl::Status InterruptedError();
 

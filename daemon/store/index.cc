@@ -39,9 +39,13 @@ constexpr std::string_view kClosed = "closed";
 // Before anything else is known of the database: what cannot be read was not
 // closed.
 bool WasClosed(Database& db) {
-  absl::StatusOr<Statement> statement = Statement::Prepare(
-      db, "SELECT 1 FROM meta WHERE name = 'closed' AND value = 'yes'");
-  return statement.ok() && Statement::Use(*statement).Step().value_or(false);
+  absl::StatusOr<Statement> statement =
+      Statement::Prepare(db, "SELECT value FROM meta WHERE name = ?");
+  if (!statement.ok()) {
+    return false;
+  }
+  Statement::Use use(*statement);
+  return use.Bind(kClosed).Step().value_or(false) && use.Text(0) == "yes";
 }
 
 // Of 5000 artifacts. quick_check does not compare an index with its table: a
@@ -52,10 +56,6 @@ bool IsSmall(const std::filesystem::path& path) {
   std::error_code error;
   const uintmax_t bytes = std::filesystem::file_size(path, error);
   return !error && bytes <= kSmallBytes;
-}
-
-absl::Status UnlessFull(const absl::Status& status) {
-  return HasReason(status, "NO_SPACE") ? absl::OkStatus() : status;
 }
 
 absl::Status BackUpBeforeMigration(Database& db,

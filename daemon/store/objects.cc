@@ -80,13 +80,17 @@ absl::StatusOr<std::optional<ArtifactRecord>> Objects::Lookup(
   return record.has_value() ? index_.FindByKey(key) : record;
 }
 
-absl::StatusOr<Fd> Objects::OpenObject(const ArtifactRecord& record) const {
-  const fs::path path = Path(record);
+absl::StatusOr<Fd> Objects::OpenPresent(const ArtifactRecord& record) const {
   absl::StatusOr<Fd> fd = OpenObjectFile(places_, record.digest);
-  if (!fd.ok()) {
-    return IsAbsent(fd.status()) ? ArtifactMissingError(path) : fd.status();
+  if (IsAbsent(fd.status())) {
+    return ArtifactMissingError(Path(record));
   }
-  RETURN_IF_ERROR(CheckUnchanged(fd->get(), path, record));
+  return fd;
+}
+
+absl::StatusOr<Fd> Objects::OpenObject(const ArtifactRecord& record) const {
+  ASSIGN_OR_RETURN(Fd fd, OpenPresent(record));
+  RETURN_IF_ERROR(CheckUnchanged(fd.get(), Path(record), record));
   return fd;
 }
 

@@ -173,6 +173,8 @@ class Objects {
   absl::Status RenameIn(const std::string& job_id,
                         const ArtifactRecord& record) const;
   absl::Status RemoveFiles(const ArtifactRecord& record);
+  // Whatever is in its place, unless that is nothing: ARTIFACT_MISSING.
+  absl::StatusOr<Fd> OpenPresent(const ArtifactRecord& record) const;
   // SyncObject(), unless that has failed before for this very file: another
   // fsync may succeed without its bytes.
   absl::Status Sync(const Digest& digest) const;

@@ -71,13 +71,8 @@ void Objects::ForgetUnsynced(const Digest& digest) const {
 absl::Status Objects::Reconcile(ArtifactRecord& record,
                                 const OnRead& on_read) const {
   const std::filesystem::path path = Path(record);
-  const absl::StatusOr<Fd> fd = OpenObjectFile(places_, record.digest);
-  if (!fd.ok()) {
-    return fd.status().code() == absl::StatusCode::kNotFound
-               ? ArtifactMissingError(path)
-               : fd.status();
-  }
-  const absl::Status status = CheckUnchanged(fd->get(), path, record);
+  ASSIGN_OR_RETURN(const Fd fd, OpenPresent(record));
+  const absl::Status status = CheckUnchanged(fd.get(), path, record);
   if (!HasReason(status, kArtifactDamaged)) {
     return status;
   }
@@ -85,7 +80,7 @@ absl::Status Objects::Reconcile(ArtifactRecord& record,
     RETURN_IF_ERROR(reads_cancelled_ ? CancelledError() : absl::OkStatus());
     return on_read ? on_read(bytes) : absl::OkStatus();
   };
-  RETURN_IF_ERROR(CheckContent(fd->get(), path, record, read));
+  RETURN_IF_ERROR(CheckContent(fd.get(), path, record, read));
   // What a backup program wrote may be in memory only.
   RETURN_IF_ERROR(Sync(record.digest));
   CRASH_POINT("check.file_synced");

@@ -44,9 +44,8 @@ absl::Status MoveDatabaseAside(const fs::path& path, int64_t now_ms) {
 absl::Status TolerateFullDisk(const absl::Status& status) {
   if (HasReason(status, "NO_SPACE")) {
     Log("store")->error("{}", Printable(std::string(status.message())));
-    return absl::OkStatus();
   }
-  return status;
+  return UnlessFull(status);
 }
 
 absl::Status RecoverJob(Index& index, Objects& objects, const Clock& clock,

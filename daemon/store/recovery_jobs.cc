@@ -4,34 +4,18 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
-#include "nlohmann/json.hpp"
 #include "platform/fault_points.h"
 #include "store/errors.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {
 
-// The members are those of jobs/failure_json.h, which this layer does not see.
-std::string FailureText(const absl::Status& status) {
-  const ErrorDetail detail = GetErrorDetail(status);
-  const nlohmann::json failure = {{"code", static_cast<int>(status.code())},
-                                  {"reason", detail.reason},
-                                  {"message", std::string(status.message())},
-                                  {"remedy", detail.remedy},
-                                  {"stage", ""},
-                                  {"log_tail", nlohmann::json::array()}};
-  return failure.dump();
-}
-
-// What a full disk does not take is left for the next start, or kept in memory.
-absl::Status UnlessNoSpace(const absl::Status& status) {
-  return HasReason(status, "NO_SPACE") ? absl::OkStatus() : status;
-}
-
 absl::Status EndCutOff(Index& index, const JobRecord& job, JobRowState state,
                        const absl::Status& why, int64_t now_ms) {
-  return UnlessNoSpace(
-      index.FinishJob(job.id, state, Digest(), FailureText(why), now_ms));
+  // What a full disk does not take is kept in memory.
+  return UnlessFull(
+      index.FinishJob(job.id, state, Digest(), EncodeFailure(why), now_ms));
 }
 
 }  // namespace
@@ -50,7 +34,7 @@ absl::Status SettleJob(Index& index, const JobRecord& job, int64_t now_ms,
     // Before the job is settled: a death in between counts the same run again,
     // which comes to the same number.
     RETURN_IF_ERROR(
-        UnlessNoSpace(index.NoteCrashes(job.flight, job.attempt, now_ms)));
+        UnlessFull(index.NoteCrashes(job.flight, job.attempt, now_ms)));
     CRASH_POINT("recovery.crash_noted");
   }
   if (ran && job.attempt >= kPoisonCrashes) {
@@ -58,12 +42,9 @@ absl::Status SettleJob(Index& index, const JobRecord& job, int64_t now_ms,
     return EndCutOff(index, job, JobRowState::kFailed, PoisonError(job.attempt),
                      now_ms);
   }
-  if (job.repeatable() && !ran) {
-    ++report.restarted_jobs;
-    return absl::OkStatus();
-  }
   if (job.repeatable()) {
-    const absl::Status restarted = index.RestartJob(job.id, job.attempt + 1);
+    const absl::Status restarted =
+        ran ? index.RestartJob(job.id, job.attempt + 1) : absl::OkStatus();
     if (!HasReason(restarted, "NO_SPACE")) {
       ++report.restarted_jobs;
       return restarted;

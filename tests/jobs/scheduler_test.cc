@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "jobs/scheduler_fixture.h"
 
 namespace bottled {

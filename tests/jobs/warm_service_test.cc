@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "image/platform.h"
 #include "jobs/bottle_fixture.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "jobs/warm_spec.h"
 
 namespace bottled {

@@ -7,7 +7,7 @@
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "jobs/errors.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 #include "jobs/warm_spec.h"
 
 namespace bottled {

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "gtest/gtest.h"
 #include "jobs/errors.h"
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {

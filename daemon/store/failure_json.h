@@ -1,7 +1,7 @@
 // A job's failure as the JSON text of its row.
 
-#ifndef BOTTLED_JOBS_FAILURE_JSON_H_
-#define BOTTLED_JOBS_FAILURE_JSON_H_
+#ifndef BOTTLED_STORE_FAILURE_JSON_H_
+#define BOTTLED_STORE_FAILURE_JSON_H_
 
 #include <string>
 #include <string_view>
@@ -20,4 +20,4 @@ absl::Status DecodeFailure(std::string_view json);
 
 }  // namespace bottled
 
-#endif  // BOTTLED_JOBS_FAILURE_JSON_H_
+#endif  // BOTTLED_STORE_FAILURE_JSON_H_

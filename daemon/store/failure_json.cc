@@ -1,4 +1,4 @@
-#include "jobs/failure_json.h"
+#include "store/failure_json.h"
 
 #include <cstdint>
 
