@@ -11,11 +11,11 @@
 #include "jobs/build_fingerprint.h"
 #include "jobs/build_pipeline.h"
 #include "jobs/errors.h"
-#include "store/failure_json.h"
 #include "jobs/file_source.h"
 #include "jobs/pack_service.h"
 #include "jobs/repeat_spec.h"
 #include "store/errors.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 

@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "jobs/errors.h"
-#include "store/failure_json.h"
 #include "jobs/scheduler.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {

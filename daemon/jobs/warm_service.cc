@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "jobs/errors.h"
-#include "store/failure_json.h"
 #include "jobs/warm_spec.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {

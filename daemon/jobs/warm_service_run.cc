@@ -9,9 +9,9 @@
 #include "fmt/format.h"
 #include "jobs/build_fingerprint.h"
 #include "jobs/errors.h"
-#include "store/failure_json.h"
 #include "jobs/warm_service.h"
 #include "jobs/warm_spec.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {

@@ -5,12 +5,12 @@
 
 #include "base/status_macros.h"
 #include "google/protobuf/util/time_util.h"
-#include "store/failure_json.h"
 #include "rpc/convert.h"
 #include "rpc/convert_bottle.h"
 #include "rpc/convert_source.h"
 #include "rpc/errors.h"
 #include "rpc/grpc_status.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/failure_json.h"
 #include "jobs/scheduler_fixture.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {

@@ -13,8 +13,8 @@
 #include "gtest/gtest.h"
 #include "image/platform.h"
 #include "jobs/bottle_fixture.h"
-#include "store/failure_json.h"
 #include "jobs/warm_spec.h"
+#include "store/failure_json.h"
 
 namespace bottled {
 namespace {
