@@ -80,9 +80,15 @@ class ArchiveRun {
 
   absl::StatusOr<ArchiveImage> ReadAndCheck() {
     RETURN_IF_ERROR(ReadMembers());
-    ASSIGN_OR_RETURN(const SelectedImage selected,
-                     index_.Select(options_.reference, options_.platform));
-    return Assemble(selected);
+    if (options_.expected_id.has_value() &&
+        !options_.expected_diff_ids.empty()) {
+      absl::StatusOr<ArchiveImage> image = Assemble();
+      if (image.ok()) {
+        return image;
+      }
+    }
+    RETURN_IF_ERROR(CheckEnd());
+    return Assemble();
   }
 
   absl::Status ReadMembers() {
@@ -99,6 +105,10 @@ class ArchiveRun {
       return tar_.problem()->truncated ? ArchiveTruncated()
                                        : ArchiveInvalid(tar_.problem()->text);
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckEnd() {
     const int64_t end = tar_.header_offset();
     RETURN_IF_ERROR(tar_.Drain());
     // Without its two zero blocks the archive was cut, however well it parses.
@@ -259,7 +269,9 @@ class ArchiveRun {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<ArchiveImage> Assemble(const SelectedImage& selected) {
+  absl::StatusOr<ArchiveImage> Assemble() const {
+    ASSIGN_OR_RETURN(const SelectedImage selected,
+                     index_.Select(options_.reference, options_.platform));
     const ArchiveMember* const config = index_.Find(selected.config_path);
     if (config == nullptr || config->kind != ArchiveMember::Kind::kText) {
       return ArchiveIncomplete("the image's config " + selected.config_path);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "image/archive_tools.h"
@@ -352,6 +354,52 @@ TEST(ReadArchive, TheEnginesErrorIsShownWithoutItsPaths) {
     EXPECT_THAT(Message(read.status()), Not(HasSubstr("/var/lib")));
   }
   EXPECT_EQ(ReasonOf(ReadTar(archive + error).status()), "ENGINE_STREAM_ERROR");
+}
+
+// Fails the test when it is asked for more than it has.
+class LastBlock : public ByteSource {
+ public:
+  explicit LastBlock(std::string text) : text_(std::move(text)) {}
+
+  absl::StatusOr<std::string_view> Next() override {
+    EXPECT_FALSE(std::exchange(given_, true)) << "read on";
+    return std::string_view(text_);
+  }
+
+ private:
+  const std::string text_;
+  bool given_ = false;
+};
+
+// An engine may tidy up before it ends its answer, or fail at that.
+TEST(ReadArchive, AnImageThatIsNamedByDigestsIsCompleteWithItsLastByte) {
+  const TestImage image = TwoLayers();
+  const std::string archive = MakeDockerArchive(image);
+  const std::string error = archive + R"({"error":"cannot tidy up"})";
+  const auto read = [](ByteSource&& source, const ArchiveOptions& options) {
+    KeepingConsumer consumer;
+    return ReasonOf(
+        ReadArchive(source, options, consumer, nullptr, CancelToken())
+            .status());
+  };
+  ArchiveOptions options;
+  options.platform = {"linux", "amd64", ""};
+  options.expected_id = Sha256Of(TestConfigBlob(image));
+  options.expected_diff_ids = {Sha256Of(image.layers[0]),
+                               Sha256Of(image.layers[1])};
+  EXPECT_EQ(read(LastBlock(archive), options), "OK");
+  EXPECT_EQ(read(LastBlock(error), options), "OK");
+  // Only what was expected in full is known to be right.
+  ArchiveOptions less = options;
+  less.expected_id.reset();
+  EXPECT_EQ(read(StringSource(error), less), "ENGINE_STREAM_ERROR");
+  less = options;
+  less.expected_diff_ids.clear();
+  EXPECT_EQ(read(StringSource(error), less), "ENGINE_STREAM_ERROR");
+  ArchiveOptions other = options;
+  other.expected_diff_ids.pop_back();
+  EXPECT_EQ(read(StringSource(error), other), "ENGINE_STREAM_ERROR");
+  EXPECT_EQ(read(StringSource(archive), other), "IMAGE_CHANGED");
 }
 
 TEST(ReadArchive, ContentThatLooksLikeAnErrorIsNone) {
