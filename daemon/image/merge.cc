@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -74,13 +75,18 @@ class Planner {
   void PlanDirectories();
   void NoteCarrier(const Entry& carrier, const Entry& origin);
   bool LinkOwnersOverflow(Id directory) const;
-  // Writes `header` in the place of an entry, after what is there already.
-  void Write(Ref ref, Entry header);
+  // Writes `header`, which stands for `node`, in the place of an entry, after
+  // what is there already.
+  void Write(Id node, Ref ref, Entry header);
+  // The layer before which a directory has to be written.
+  uint32_t LayerOf(Id directory) const;
 
   const MergeTree& tree_;
   const std::span<const LayerEntries* const> layers_;
   MergedTree result_;
   Notes notes_;
+  // Of directories that are younger than something below them.
+  std::unordered_map<Id, uint32_t> earlier_;
 };
 
 MergedTree Planner::Plan() {
@@ -133,7 +139,7 @@ void Planner::PlanInode(const MergeTree::Inode& inode) {
     } else if (origin.kind == EntryKind::kFifo) {
       notes_.Add("FIFO", header.path);
     }
-    Write(is_carrier ? inode.origin : name.entry, std::move(header));
+    Write(name.node, is_carrier ? inode.origin : name.entry, std::move(header));
   }
 }
 
@@ -149,8 +155,19 @@ void Planner::NoteCarrier(const Entry& carrier, const Entry& origin) {
   }
 }
 
-void Planner::Write(Ref ref, Entry header) {
+uint32_t Planner::LayerOf(Id directory) const {
+  const auto earlier = earlier_.find(directory);
+  return earlier == earlier_.end() ? tree_.node(directory).layer
+                                   : earlier->second;
+}
+
+void Planner::Write(Id node, Ref ref, Entry header) {
   ++result_.entry_count;
+  // Content that a link copied up is written where its layer has it.
+  for (Id above = tree_.node(node).parent; LayerOf(above) > ref.layer;
+       above = tree_.node(above).parent) {
+    earlier_[above] = ref.layer;
+  }
   LayerPlan& plan = result_.layers[ref.layer];
   Fate& fate = plan.fates[ref.index];
   const Entry& own = tree_.entry(ref);
@@ -204,7 +221,7 @@ void Planner::PlanDirectories() {
       notes_.Add("MTIME_CLAMPED", directory.path);
     }
     ++result_.entry_count;
-    result_.directories.push_back(std::move(directory));
+    result_.directories.push_back({std::move(directory), LayerOf(id)});
   }
 }
 

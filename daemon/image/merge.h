@@ -55,11 +55,21 @@ struct LayerPlan {
   std::map<size_t, std::vector<Entry>> rewritten;
 };
 
+struct MergedDirectory {
+  // As the highest layer that names it has it.
+  Entry entry;
+  // The lowest layer since which it is there, or whose plan writes something
+  // below it. What upper layers add to a tree changes it for none of the
+  // directories that lower layers have.
+  uint32_t layer = 0;
+};
+
 struct MergedTree {
   // All directories but the root, sorted bytewise by path: parents first.
-  std::vector<Entry> directories;
-  // One plan per layer, bottom first. Written after `directories`, layer by
-  // layer, every hard link comes after the name that it links to.
+  std::vector<MergedDirectory> directories;
+  // One plan per layer, bottom first. Written layer by layer, each after the
+  // directories of that layer, every name comes after its directory and every
+  // hard link after the name that it links to.
   std::vector<LayerPlan> layers;
   // Directories and everything that is written.
   int64_t entry_count = 0;

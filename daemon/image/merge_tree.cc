@@ -247,6 +247,7 @@ absl::StatusOr<MergeTree::Id> MergeTree::NewNode(Id parent,
   node.name = name;
   node.parent = parent;
   node.path_bytes = static_cast<uint32_t>(path_bytes);
+  node.layer = layer_;
   auto& children = nodes_[parent].children;
   if (children == nullptr) {
     children = std::make_unique<std::map<std::string_view, Id>>();

@@ -46,7 +46,8 @@ class MergeTree {
     Id inode = kNone;  // kNone: a directory
     Id link = kNone;   // the Name that stands for this node in its inode
     uint32_t path_bytes = 0;
-    Ref directory;  // a directory's metadata; none: 0755 root:root
+    uint32_t layer = 0;  // that made it
+    Ref directory;       // a directory's metadata; none: 0755 root:root
     std::unique_ptr<std::map<std::string_view, Id>> children;
 
     bool is_directory() const { return inode == kNone; }

@@ -175,15 +175,20 @@ Tree Replay(const MergedTree& merged,
   Extractor extractor;
   int64_t count = 0;
   std::string last;
-  for (const Entry& directory : merged.directories) {
+  for (const auto& [directory, layer] : merged.directories) {
     EXPECT_EQ(directory.kind, EntryKind::kDirectory);
     EXPECT_LT(last, directory.path);
+    EXPECT_LT(layer, layers.size());
     last = directory.path;
-    extractor.Directory(directory);
     ++count;
   }
   EXPECT_EQ(merged.layers.size(), layers.size());
   for (size_t i = 0; i < layers.size(); ++i) {
+    for (const auto& [directory, layer] : merged.directories) {
+      if (layer == i) {
+        extractor.Directory(directory);
+      }
+    }
     const LayerPlan& plan = merged.layers[i];
     EXPECT_EQ(plan.fates.size(), layers[i]->size());
     for (size_t j = 0; j < plan.fates.size(); ++j) {
