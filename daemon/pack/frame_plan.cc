@@ -1,6 +1,7 @@
 #include "pack/frame_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -15,36 +16,61 @@ namespace {
 // smolvm extracts no more than this by default.
 constexpr int64_t kMaxLayerBytes = int64_t{128} << 30;
 
+constexpr int64_t kMinPaddingUnit = int64_t{64} << 10;
+constexpr int64_t kPaddingUnits = 64;
+
 int64_t ContentBytes(const Entry& entry) {
   return entry.kind == EntryKind::kFile ? entry.size : 0;
 }
 
 class Planner {
  public:
-  Planner(int spool_fd, FramePool& pool, const CancelToken& cancel)
-      : decoder_(spool_fd), pool_(pool), cancel_(cancel) {}
+  explicit Planner(const FramePlanDeps& deps)
+      : decoder_(deps.spool_fd),
+        pool_(deps.pool),
+        texts_(deps.texts),
+        cancel_(deps.cancel) {}
 
-  absl::StatusOr<FramePlan> Plan(const MergedTree& tree,
-                                 std::span<const CutLayer* const> layers,
-                                 const Digest& layer_digest) {
-    RETURN_IF_ERROR(AddDirectories(tree.directories));
+  absl::Status AddLayers(const MergedTree& tree,
+                         std::span<const CutLayer* const> layers) {
+    std::vector<std::vector<const Entry*>> directories(layers.size());
+    for (const MergedDirectory& directory : tree.directories) {
+      directories[directory.layer].push_back(&directory.entry);
+    }
     for (size_t i = 0; i < layers.size(); ++i) {
+      RETURN_IF_ERROR(AddDirectories(directories[i]));
       RETURN_IF_ERROR(AddLayer(*layers[i], tree.layers[i]));
     }
-    RETURN_IF_ERROR(Count(kTarEndBytes));
-    plan_.layer_bytes = bytes_;
-    // The sizes are known only now, but their header comes first.
+    return absl::OkStatus();
+  }
+
+  // The sizes are known last, but their headers come first.
+  absl::StatusOr<FramePlan> Begin(const Digest& layer_digest,
+                                  int64_t layer_bytes) {
+    plan_.layer_bytes = layer_bytes;
     ASSIGN_OR_RETURN(const int head,
-                     pool_.Submit(OuterHeaders(layer_digest), cancel_));
+                     texts_.Get(OuterHeaders(layer_digest), cancel_));
     plan_.frames.insert(plan_.frames.begin(), head);
-    // The layer's tar is a multiple of 512 bytes: both ends are adjacent.
-    ASSIGN_OR_RETURN(
-        const int tail,
-        pool_.Submit(std::string(2 * kTarEndBytes, '\0'), cancel_));
-    plan_.frames.push_back(tail);
-    RETURN_IF_ERROR(pool_.Drain(cancel_));
     return std::move(plan_);
   }
+
+  absl::StatusOr<FramePlan> Complete(const Digest& layer_digest) {
+    const int64_t layer_bytes = PaddedLayerBytes(bytes_);
+    // The layer's tar is a multiple of 512 bytes: both ends are adjacent.
+    int64_t zeros = layer_bytes - bytes_ + kTarEndBytes;
+    RETURN_IF_ERROR(Count(layer_bytes - bytes_));
+    while (zeros > 0) {
+      const int64_t size = std::min(zeros, kBlockBytes);
+      ASSIGN_OR_RETURN(
+          const int frame,
+          texts_.Get(std::string(static_cast<size_t>(size), '\0'), cancel_));
+      plan_.frames.push_back(frame);
+      zeros -= size;
+    }
+    return Begin(layer_digest, layer_bytes);
+  }
+
+  int64_t bytes() const { return bytes_; }
 
  private:
   std::string OuterHeaders(const Digest& layer_digest) const {
@@ -55,16 +81,6 @@ class Planner {
                       .mode = 0644,
                       .size = plan_.layer_bytes};
     return TarHeader(dir) + TarHeader(layer);
-  }
-
-  absl::Status Submit(std::string block) {
-    if (block.empty()) {
-      return absl::OkStatus();
-    }
-    RETURN_IF_ERROR(Count(static_cast<int64_t>(block.size())));
-    ASSIGN_OR_RETURN(const int frame, pool_.Submit(std::move(block), cancel_));
-    plan_.frames.push_back(frame);
-    return absl::OkStatus();
   }
 
   absl::Status Copy(int frame) {
@@ -82,15 +98,29 @@ class Planner {
                : absl::OkStatus();
   }
 
-  absl::Status AddDirectories(const std::vector<Entry>& directories) {
+  absl::Status AddDirectories(const std::vector<const Entry*>& directories) {
     std::string block;
-    for (const Entry& directory : directories) {
+    for (const Entry* const entry : directories) {
+      Entry directory = *entry;
+      // Nothing that boots a sidecar keeps it (docs/format.md), and builds
+      // change it in every directory that they add something to.
+      directory.mtime = 0;
       block += TarHeader(directory);
       if (static_cast<int64_t>(block.size()) >= kBlockBytes) {
-        RETURN_IF_ERROR(Submit(std::exchange(block, {})));
+        RETURN_IF_ERROR(Add(std::exchange(block, {})));
       }
     }
-    return Submit(std::move(block));
+    return Add(std::move(block));
+  }
+
+  absl::Status Add(std::string block) {
+    if (block.empty()) {
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(Count(static_cast<int64_t>(block.size())));
+    ASSIGN_OR_RETURN(const int frame, texts_.Get(std::move(block), cancel_));
+    plan_.frames.push_back(frame);
+    return absl::OkStatus();
   }
 
   absl::Status AddLayer(const CutLayer& layer, const LayerPlan& plan) {
@@ -161,11 +191,11 @@ class Planner {
         }
         // Copies of one file can fill many blocks.
         if (static_cast<int64_t>(out.size()) >= kBlockBytes) {
-          RETURN_IF_ERROR(Submit(std::exchange(out, pool_.TakeBuffer())));
+          RETURN_IF_ERROR(Add(std::exchange(out, pool_.TakeBuffer())));
         }
       }
     }
-    return Submit(std::move(out));
+    return Add(std::move(out));
   }
 
   // One entry alone in the blocks [begin, end).
@@ -190,7 +220,7 @@ class Planner {
                        decoder_.Decode(pool_.frame(layer.blocks[begin].frame)));
       std::string out = TarHeader(header);
       out += raw.substr(layer.places[e].header_bytes);
-      RETURN_IF_ERROR(Submit(std::move(out)));
+      RETURN_IF_ERROR(Add(std::move(out)));
       RETURN_IF_ERROR(copy_from(begin + 1));
     }
     return absl::OkStatus();
@@ -198,6 +228,7 @@ class Planner {
 
   FrameDecoder decoder_;
   FramePool& pool_;
+  TextFrames& texts_;
   const CancelToken& cancel_;
   FramePlan plan_;
   int64_t bytes_ = 0;
@@ -205,12 +236,43 @@ class Planner {
 
 }  // namespace
 
-absl::StatusOr<FramePlan> PlanFrames(const MergedTree& tree,
+absl::StatusOr<int> TextFrames::Get(std::string text,
+                                    const CancelToken& cancel) {
+  const Digest key = Sha256Of(text);
+  const auto known = frames_.find(key);
+  if (known != frames_.end()) {
+    return known->second;
+  }
+  ASSIGN_OR_RETURN(const int frame, pool_.Submit(std::move(text), cancel));
+  frames_.emplace(key, frame);
+  return frame;
+}
+
+int64_t PaddedLayerBytes(int64_t content) {
+  const int64_t bytes = content + kTarEndBytes;
+  const auto power =
+      static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
+  const int64_t unit = std::max(power / kPaddingUnits, kMinPaddingUnit);
+  return (bytes + unit - 1) / unit * unit;
+}
+
+absl::StatusOr<FramePlan> PlanFrames(const FramePlanDeps& deps,
+                                     const MergedTree& tree,
                                      std::span<const CutLayer* const> layers,
-                                     const Digest& layer_digest, int spool_fd,
-                                     FramePool& pool,
-                                     const CancelToken& cancel) {
-  return Planner(spool_fd, pool, cancel).Plan(tree, layers, layer_digest);
+                                     const Digest& layer_digest) {
+  Planner planner(deps);
+  RETURN_IF_ERROR(planner.AddLayers(tree, layers));
+  return planner.Complete(layer_digest);
+}
+
+absl::StatusOr<FramePlan> PlanFirstFrames(
+    const FramePlanDeps& deps, const MergedTree& tree,
+    std::span<const CutLayer* const> layers, const Digest& layer_digest,
+    int64_t layer_bytes) {
+  Planner planner(deps);
+  RETURN_IF_ERROR(planner.AddLayers(tree, layers));
+  return planner.Begin(
+      layer_digest, std::max(layer_bytes, PaddedLayerBytes(planner.bytes())));
 }
 
 }  // namespace bottled

@@ -121,6 +121,18 @@ Frame FramePool::frame(int number) const {
   return frames_[static_cast<size_t>(number)];
 }
 
+absl::StatusOr<Frame> FramePool::Await(int number,
+                                       const CancelToken& cancel) const {
+  MutexLock lock(mu_);
+  const auto index = static_cast<size_t>(number);
+  while (error_.ok() && frames_[index].size == 0) {
+    RETURN_IF_ERROR(cancel.Check());
+    changed_.WaitFor(mu_, kCancelPoll);
+  }
+  RETURN_IF_ERROR(error_);
+  return frames_[index];
+}
+
 int64_t FramePool::spooled_bytes() const {
   MutexLock lock(mu_);
   return spool_end_;

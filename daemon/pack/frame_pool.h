@@ -40,7 +40,7 @@ struct Frame {
   uint32_t kept_crc32 = 0;
 };
 
-// Thread-safe for one submitting thread beside its own workers.
+// Thread-safe.
 class FramePool {
  public:
   struct Options {
@@ -74,6 +74,8 @@ class FramePool {
 
   // Valid for a frame once it is spooled, so for all after Drain().
   Frame frame(int number) const;
+  // Waits until one is. The first error of a worker, CANCELLED.
+  absl::StatusOr<Frame> Await(int number, const CancelToken& cancel) const;
 
   int64_t spooled_bytes() const;
 
@@ -89,7 +91,7 @@ class FramePool {
   const Options options_;
 
   mutable Mutex mu_;
-  CondVar changed_;
+  mutable CondVar changed_;
   std::deque<Block> queue_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> buffers_ ABSL_GUARDED_BY(mu_);
   std::vector<Frame> frames_ ABSL_GUARDED_BY(mu_);

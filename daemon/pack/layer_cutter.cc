@@ -133,7 +133,23 @@ absl::StatusOr<std::unique_ptr<CutLayer>> LayerCutter::Visitor::Finish() {
 
 LayerCutter::LayerCutter(FramePool& pool, CancelToken cancel,
                          std::vector<OpenKeptLayer> kept)
-    : pool_(pool), cancel_(std::move(cancel)), kept_(std::move(kept)) {}
+    : pool_(pool), cancel_(std::move(cancel)), kept_(std::move(kept)) {
+  for (OpenKeptLayer& layer : kept_) {
+    auto cut = std::make_unique<CutLayer>(std::move(layer.kept.layer));
+    for (CutBlock& block : cut->blocks) {
+      const KeptFrame& frame =
+          layer.kept.frames[static_cast<size_t>(block.frame)];
+      const Fd& file = frame.in_artifact ? *layer.artifact : *layer.own;
+      block.frame = pool_.Adopt({.offset = frame.offset,
+                                 .size = frame.size,
+                                 .raw_size = frame.raw_size,
+                                 .kept_fd = file.get(),
+                                 .kept_crc32 = frame.crc32});
+    }
+    blobs_[static_cast<int>(layers_.size())] = layer.kept.blob;
+    layers_.push_back(std::move(cut));
+  }
+}
 
 LayerCutter::~LayerCutter() = default;
 
@@ -182,33 +198,26 @@ absl::StatusOr<int> LayerCutter::TakeKnown(const LayerBlob& known) {
                                   [&](const OpenKeptLayer& candidate) {
                                     return &candidate.kept.blob == &known;
                                   });
-  const auto [taken, fresh] =
-      taken_.emplace(layer - kept_.begin(), static_cast<int>(layers_.size()));
-  if (!fresh) {
-    return taken->second;
-  }
-  auto cut = std::make_unique<CutLayer>(std::move(layer->kept.layer));
-  for (CutBlock& block : cut->blocks) {
-    const KeptFrame& frame =
-        layer->kept.frames[static_cast<size_t>(block.frame)];
-    const Fd& file = frame.in_artifact ? *layer->artifact : *layer->own;
-    block.frame = pool_.Adopt({.offset = frame.offset,
-                               .size = frame.size,
-                               .raw_size = frame.raw_size,
-                               .kept_fd = file.get(),
-                               .kept_crc32 = frame.crc32});
-  }
-  layers_.push_back(std::move(cut));
-  blobs_[taken->second] = known;
-  return taken->second;
+  const auto handle = static_cast<int>(layer - kept_.begin());
+  taken_.insert(handle);
+  return handle;
 }
 
 std::vector<LayerBlob> LayerCutter::Taken() const {
   std::vector<LayerBlob> taken;
-  for (const auto& [index, handle] : taken_) {
-    taken.push_back(kept_[index].kept.blob);
+  for (const int handle : taken_) {
+    taken.push_back(kept_[static_cast<size_t>(handle)].kept.blob);
   }
   return taken;
+}
+
+LayerCutter::Known LayerCutter::Find(const Digest& diff_id) const {
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    if (kept_[i].kept.blob.diff_id == diff_id) {
+      return {layers_[i].get(), kept_[i].artifact->get()};
+    }
+  }
+  return {};
 }
 
 }  // namespace bottled

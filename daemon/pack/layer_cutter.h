@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -53,6 +54,15 @@ class LayerCutter : public LayerConsumer {
   // The blobs of the layers that were recognised and taken.
   std::vector<LayerBlob> Taken() const;
 
+  // A kept layer, whether an archive had it or not, and the artifact that has
+  // its frames, not owned; null when there is none. What they point to stays
+  // as it is for the cutter's life, and may be read by any thread.
+  struct Known {
+    const CutLayer* layer = nullptr;
+    int artifact_fd = -1;
+  };
+  Known Find(const Digest& diff_id) const;
+
  private:
   class Visitor;
 
@@ -63,10 +73,10 @@ class LayerCutter : public LayerConsumer {
   std::vector<std::unique_ptr<CutLayer>> layers_;
   std::map<int, LayerBlob> blobs_;
   std::unique_ptr<Visitor> current_;
-  // Their files stay open for the frames that the pool has adopted.
+  // Their files stay open for the frames that the pool has adopted. The handle
+  // of each is its index.
   std::vector<OpenKeptLayer> kept_;
-  // By index in kept_.
-  std::map<size_t, int> taken_;
+  std::set<int> taken_;
 };
 
 }  // namespace bottled

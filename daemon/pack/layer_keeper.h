@@ -5,24 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <unordered_map>
 
 #include "absl/status/status.h"
 #include "image/digest.h"
 #include "image/layer_blob.h"
+#include "pack/assembly.h"
 #include "pack/frame_pool.h"
 #include "pack/kept_layers.h"
 #include "pack/layer_cutter.h"
 
 namespace bottled {
-
-// A frame in a finished artifact.
-struct PlacedFrame {
-  int64_t offset = 0;
-  uint32_t crc32 = 0;
-};
-// By the frame's number in the pool.
-using PlacedFrames = std::unordered_map<int, PlacedFrame>;
 
 class LayerKeeper {
  public:

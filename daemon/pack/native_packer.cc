@@ -1,17 +1,12 @@
 #include "pack/native_packer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <set>
 #include <span>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -19,23 +14,21 @@
 #include "fmt/format.h"
 #include "image/chain_id.h"
 #include "image/merge.h"
-#include "pack/artifact_writer.h"
+#include "pack/assembly.h"
 #include "pack/errors.h"
-#include "pack/frame_file.h"
 #include "pack/frame_plan.h"
 #include "pack/frame_pool.h"
+#include "pack/head_start.h"
 #include "pack/kept_layers.h"
 #include "pack/layer_cutter.h"
 #include "pack/layer_keeper.h"
 #include "pack/sidecar.h"
 #include "platform/file.h"
-#include "platform/file_hints.h"
 
 namespace bottled {
 namespace {
 
 constexpr int kMaxThreads = 4;
-constexpr size_t kCopyBytes = size_t{1} << 20;
 
 int Threads(int wanted) {
   if (wanted > 0) {
@@ -45,47 +38,10 @@ int Threads(int wanted) {
   return std::clamp(processors, 1, kMaxThreads);
 }
 
-// Gathers frames into chunks of about kCopyBytes, so that many small frames do
-// not mean many small writes.
-class FrameCopier {
- public:
-  FrameCopier(int spool_fd, ArtifactWriter& writer)
-      : spool_fd_(spool_fd), writer_(writer) {}
-
-  absl::StatusOr<PlacedFrame> Add(const Frame& frame) {
-    const size_t end = used_ + frame.size;
-    if (chunk_.size() < end) {
-      chunk_.resize(std::max(end, kCopyBytes));
-    }
-    PlacedFrame placed{.offset = writer_.size() + static_cast<int64_t>(used_)};
-    ASSIGN_OR_RETURN(placed.crc32, ReadFrame(spool_fd_, frame,
-                                             std::span<char>(chunk_).subspan(
-                                                 used_, frame.size)));
-    crc32_ = JoinCrc32(crc32_, placed.crc32, frame.size);
-    used_ = end;
-    if (used_ >= kCopyBytes) {
-      RETURN_IF_ERROR(Flush());
-    }
-    return placed;
-  }
-
-  absl::Status Flush() {
-    if (used_ == 0) {
-      return absl::OkStatus();
-    }
-    chunk_.resize(std::exchange(used_, 0));
-    RETURN_IF_ERROR(writer_.Write(std::move(chunk_), std::exchange(crc32_, 0)));
-    chunk_ = writer_.TakeBuffer();
-    return absl::OkStatus();
-  }
-
- private:
-  const int spool_fd_;
-  ArtifactWriter& writer_;
-  std::string chunk_;
-  size_t used_ = 0;
-  uint32_t crc32_ = 0;  // of what is used
-};
+bool StartsWith(std::span<const int> frames, std::span<const int> first) {
+  return first.size() <= frames.size() &&
+         std::equal(first.begin(), first.end(), frames.begin());
+}
 
 std::vector<OpenKeptLayer> LoadKept(const NativePacker::Options& options) {
   return options.kept == nullptr ? std::vector<OpenKeptLayer>()
@@ -104,9 +60,17 @@ struct NativePacker::State {
         cancel(std::move(token)),
         spool(std::move(spool_fd)),
         pool({.spool_fd = spool.get(), .threads = Threads(opts.threads)}),
+        texts(pool),
         cutter(pool, cancel, LoadKept(options)) {}
 
+  std::filesystem::path ArtifactPath() const {
+    return options.stage_dir / "artifact.smolmachine";
+  }
+  // With the lowest layers, as far as they are kept.
+  void BeginHeadStart();
+  // `begun` is how an artifact may begin; null = nothing.
   absl::StatusOr<PackedSidecar> Write(const FramePlan& plan,
+                                      std::unique_ptr<Assembly> begun,
                                       const ArchiveImage& image,
                                       const Digest& layer_digest,
                                       const Progress& progress);
@@ -115,7 +79,10 @@ struct NativePacker::State {
   const CancelToken cancel;
   const Fd spool;
   FramePool pool;
+  TextFrames texts;
   LayerCutter cutter;
+  std::unique_ptr<HeadStart> head_start;
+  int64_t head_start_bytes = 0;
   // Of the finished image.
   std::vector<int> handles;
   PlacedFrames placed;
@@ -124,8 +91,10 @@ struct NativePacker::State {
 absl::StatusOr<std::unique_ptr<NativePacker>> NativePacker::Create(
     const Options& options, CancelToken cancel) {
   ASSIGN_OR_RETURN(Fd spool, OpenUnnamedFile(options.stage_dir));
-  return std::unique_ptr<NativePacker>(new NativePacker(
-      std::make_unique<State>(options, std::move(spool), std::move(cancel))));
+  auto state =
+      std::make_unique<State>(options, std::move(spool), std::move(cancel));
+  state->BeginHeadStart();
+  return std::unique_ptr<NativePacker>(new NativePacker(std::move(state)));
 }
 
 NativePacker::NativePacker(std::unique_ptr<State> state)
@@ -138,6 +107,7 @@ LayerConsumer& NativePacker::layers() { return state_->cutter; }
 absl::StatusOr<PackedSidecar> NativePacker::Finish(const ArchiveImage& image,
                                                    const Progress& progress) {
   absl::StatusOr<PackedSidecar> packed = FinishOnce(image, progress);
+  state_->head_start.reset();
   if (HasReason(packed.status(), kKeptLayerDamaged)) {
     for (const LayerBlob& blob : state_->cutter.Taken()) {
       state_->options.kept->Forget(blob.diff_id);
@@ -153,6 +123,16 @@ NativePacker::Reused NativePacker::reused() const {
     reused.unpacked_bytes += blob.unpacked_bytes;
   }
   return reused;
+}
+
+void NativePacker::WaitForHeadStart() const {
+  if (state_->head_start != nullptr) {
+    state_->head_start->Wait();
+  }
+}
+
+int64_t NativePacker::head_start_bytes() const {
+  return state_->head_start_bytes;
 }
 
 void NativePacker::Keep(const Digest& artifact) {
@@ -195,61 +175,84 @@ absl::StatusOr<PackedSidecar> NativePacker::FinishOnce(
   ASSIGN_OR_RETURN(MergedTree tree, MergeLayers(entries));
   RETURN_IF_ERROR(state_->cancel.Check());
   const Digest layer_digest = ChainId(image.config.diff_ids);
+  // Before the texts are used here.
+  std::unique_ptr<Assembly> begun =
+      state_->head_start == nullptr ? nullptr : state_->head_start->Take();
   ASSIGN_OR_RETURN(const FramePlan plan,
-                   PlanFrames(tree, layers, layer_digest, state_->spool.get(),
-                              state_->pool, state_->cancel));
-  ASSIGN_OR_RETURN(PackedSidecar packed,
-                   state_->Write(plan, image, layer_digest, progress));
+                   PlanFrames({.spool_fd = state_->spool.get(),
+                               .pool = state_->pool,
+                               .texts = state_->texts,
+                               .cancel = state_->cancel},
+                              tree, layers, layer_digest));
+  ASSIGN_OR_RETURN(
+      PackedSidecar packed,
+      state_->Write(plan, std::move(begun), image, layer_digest, progress));
   packed.entry_count = tree.entry_count;
   packed.notes = std::move(tree.notes);
   return packed;
 }
 
+void NativePacker::State::BeginHeadStart() {
+  std::vector<const CutLayer*> layers;
+  int similar_fd = -1;
+  for (const Digest& diff_id : options.reuse) {
+    const LayerCutter::Known known = cutter.Find(diff_id);
+    if (known.layer == nullptr) {
+      break;
+    }
+    layers.push_back(known.layer);
+    similar_fd = known.artifact_fd;
+  }
+  if (layers.empty()) {
+    return;
+  }
+  head_start = std::make_unique<HeadStart>(
+      HeadStart::Options{.path = ArtifactPath(),
+                         .spool_fd = spool.get(),
+                         .pool = pool,
+                         .texts = texts,
+                         .layers = std::move(layers),
+                         .layer_digest = ChainId(options.reuse),
+                         .similar_fd = similar_fd,
+                         .cancel = cancel});
+}
+
 absl::StatusOr<PackedSidecar> NativePacker::State::Write(
-    const FramePlan& plan, const ArchiveImage& image,
-    const Digest& layer_digest, const Progress& progress) {
+    const FramePlan& plan, std::unique_ptr<Assembly> begun,
+    const ArchiveImage& image, const Digest& layer_digest,
+    const Progress& progress) {
   const SidecarManifest manifest =
       MakeManifest(image.config, image.config_digest, options.pack,
                    layer_digest, plan.layer_bytes);
-  ASSIGN_OR_RETURN(const std::string manifest_json, EncodeManifest(manifest));
-  PackedSidecar packed{.path = options.stage_dir / "artifact.smolmachine",
-                       .unpacked_bytes = plan.layer_bytes,
-                       .layer_digest = layer_digest};
-  const Fd file(::open(packed.path.c_str(),
-                       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.valid()) {
-    return ErrnoError(errno, "cannot create " + packed.path.string());
+  ASSIGN_OR_RETURN(std::string manifest_json, EncodeManifest(manifest));
+  std::unique_ptr<Assembly> assembly = std::move(begun);
+  if (assembly != nullptr && !StartsWith(plan.frames, assembly->frames())) {
+    // It removes a file of the same name.
+    assembly.reset();
   }
-  absl::Cleanup remove = [&packed] { ::unlink(packed.path.c_str()); };
-
-  ArtifactWriter writer(file.get());
-  FrameCopier copier(spool.get(), writer);
+  if (assembly == nullptr) {
+    ASSIGN_OR_RETURN(assembly,
+                     Assembly::Create(ArtifactPath(), spool.get(), pool));
+  }
+  head_start_bytes = assembly->raw_bytes();
+  const std::span<const int> rest =
+      std::span(plan.frames).subspan(assembly->frames().size());
   std::unordered_map<int, int> uses_left;
-  for (const int number : plan.frames) {
+  for (const int number : rest) {
     ++uses_left[number];
   }
-  int64_t done = 0;
-  for (const int number : plan.frames) {
-    RETURN_IF_ERROR(cancel.Check());
-    const Frame frame = pool.frame(number);
-    ASSIGN_OR_RETURN(const PlacedFrame at, copier.Add(frame));
-    placed.emplace(number, at);
-    // The artifact grows as the spool shrinks.
-    if (--uses_left[number] == 0 && frame.kept_fd < 0) {
-      DiscardRange(spool.get(), frame.offset, frame.size);
-    }
-    done = std::min(done + frame.raw_size, plan.layer_bytes);
-    progress(Phase::kAssemble, done, plan.layer_bytes);
+  for (const int number : rest) {
+    RETURN_IF_ERROR(assembly->Append(number, --uses_left[number] == 0, cancel));
+    progress(Phase::kAssemble,
+             std::min(assembly->raw_bytes(), plan.layer_bytes),
+             plan.layer_bytes);
   }
-  RETURN_IF_ERROR(copier.Flush());
-  Footer footer{.assets_size = writer.size(),
-                .manifest_size = static_cast<int64_t>(manifest_json.size())};
-  RETURN_IF_ERROR(writer.Write(manifest_json));
-  footer.crc32 = writer.crc32();
-  RETURN_IF_ERROR(writer.Write(EncodeFooter(footer)));
-  packed.size_bytes = writer.size();
-  packed.digest = writer.Finish();
-  std::move(remove).Cancel();
+  PackedSidecar packed{.path = assembly->path(),
+                       .unpacked_bytes = plan.layer_bytes,
+                       .layer_digest = layer_digest};
+  ASSIGN_OR_RETURN(packed.digest, assembly->Finish(std::move(manifest_json)));
+  packed.size_bytes = assembly->size();
+  placed = assembly->placed();
   return packed;
 }
 

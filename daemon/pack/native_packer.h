@@ -3,13 +3,15 @@
 //
 // Life cycle: construct → read an archive into layers() → Finish() once. While
 // the archive is read, layers are cut and compressed on worker threads, so that
-// packing hides behind the engine's own work. Finish() merges, writes the
-// directories first, copies every frame whose entries all survive as it is, and
-// decodes and cuts again those that hold something dead. Memory stays bounded
-// whatever the image's size, but for about 200 bytes per entry.
+// packing hides behind the engine's own work. Finish() merges, copies every
+// frame whose entries all survive as it is, and decodes and cuts again those
+// that hold something dead. Memory stays bounded whatever the image's size, but
+// for about 200 bytes per entry.
 //
 // Layers that an earlier pack has compressed may be taken over from there, and
-// are left for later packs (kept_layers.h). The bytes are the same either way.
+// are left for later packs (kept_layers.h). As far as those are the image's
+// lowest, the artifact is begun at once (head_start.h), and Finish() goes on
+// from there if nothing above changes them. The bytes are the same either way.
 
 #ifndef BOTTLED_PACK_NATIVE_PACKER_H_
 #define BOTTLED_PACK_NATIVE_PACKER_H_
@@ -34,7 +36,7 @@ namespace bottled {
 class KeptLayers;
 
 // Raise it when the bytes that the packer writes change.
-inline constexpr int kNativePackerRevision = 1;
+inline constexpr int kNativePackerRevision = 2;
 // "native/<revision>", for content keys.
 std::string NativePackerName();
 
@@ -92,6 +94,13 @@ class NativePacker {
 
   // Of the layers read so far.
   Reused reused() const;
+
+  // Blocks until the artifact's begin is written as far as it can be. Finish()
+  // does not wait for that.
+  void WaitForHeadStart() const;
+  // Bytes, before compression, of the finished artifact that were written
+  // before Finish().
+  int64_t head_start_bytes() const;
 
   // Leaves the layers of the finished image for later packs, once `artifact`,
   // made by Finish(), is published. The stage directory must still be there.

@@ -29,7 +29,7 @@ using google::protobuf::util::TimeUtil;
 constexpr const char* kFeatures[] = {
     "pack.image",    "pack.archive", "pack.upload", "pack.build",
     "watch.resume",  "watch.events", "interest",    "verify.deep",
-    "bottles",       "prepare",      "diagnose",    "packer.native/1",
+    "bottles",       "prepare",      "diagnose",    "packer.native/2",
     "packer.smolvm", "packer.push",  "leases",      "leases.stream",
     "collect",       "warm",         "miss",        "scrub",
     "verify.repair", "jobs.resume",

@@ -89,7 +89,7 @@ def test_an_image_that_lost_a_layer(idle_daemon, engine):
     daemon = engines.start_elsewhere(idle_daemon)
     events = daemon.json("pack", it.name, env=engine.env)
     artifact = events[-1]["artifact"]
-    assert artifact["packer"] == "native/1 export"
+    assert artifact["packer"] == "native/2 export"
     assert "UNVERIFIED" in [note["kind"] for note in artifact["notes"]]
     want = {path: node for path, node in it.flatten().items()
             if not path.startswith((b"etc", b"dev", b"proc", b"sys"))}

@@ -174,7 +174,7 @@ def test_archives_and_builds(served, fake, workdir):
 
 def test_the_choice_is_told(served, fake):
     info, = served.json("info")
-    assert info["info"]["packer"] == "native/1"
+    assert info["info"]["packer"] == "native/2"
     assert "1.32.2" in info["info"]["packerReason"]
     become(fake, version="2.0.0")
     info, = served.json("info")

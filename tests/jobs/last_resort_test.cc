@@ -78,7 +78,7 @@ class LastResortTest : public testing::ServiceFixture {
 
 TEST_F(LastResortTest, IsTakenFromAContainerAndSaysSo) {
   const ArtifactRecord artifact = Make(Spec());
-  EXPECT_EQ(artifact.packer, "native/1 export");
+  EXPECT_EQ(artifact.packer, "native/2 export");
   EXPECT_EQ(artifact.entry_count, 2);
   EXPECT_THAT(artifact.notes, ElementsAre(Field(&Note::kind, "UNVERIFIED")));
   EXPECT_THAT(Created(), HasSubstr(R"("/data")"));
@@ -98,7 +98,7 @@ TEST_F(LastResortTest, IsMadeOnceAndNeverTakenForTheRealOne) {
 
   engine_.Route(SavePath(), FakeReply::Tar(MakeArchive(image_)));
   const ArtifactRecord saved = Make(Spec());
-  EXPECT_EQ(saved.packer, "native/1");
+  EXPECT_EQ(saved.packer, "native/2");
   EXPECT_NE(saved.content_key, exported.content_key);
   EXPECT_TRUE(Pack(Spec()).artifact.has_value());
 }

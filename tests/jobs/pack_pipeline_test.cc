@@ -89,7 +89,7 @@ TEST_F(PackPipelineTest, PublishesAnArtifact) {
                           Stage::kPublish));
   const ArtifactRecord& artifact = end.artifact;
   EXPECT_EQ(artifact.platform, HostPlatform().WithoutVariant());
-  EXPECT_EQ(artifact.packer, "native/1");
+  EXPECT_EQ(artifact.packer, "native/2");
   EXPECT_EQ(artifact.entry_count, 2);
   EXPECT_THAT(artifact.references, ElementsAre("demo:1"));
   EXPECT_EQ(artifact.content_key, Sha256Of(artifact.key_inputs));

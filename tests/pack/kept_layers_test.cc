@@ -228,6 +228,7 @@ TEST_F(KeptLayersTest, AlwaysTheBytesOfAColdPack) {
     pool.push_back({tar, below(3) == 0 ? Gzip(tar) : ""});
   }
   int reused = 0;
+  int head_starts = 0;
   for (int round = 0; round < 60; ++round) {
     Stack stack;
     for (size_t n = 1 + below(5); n > 0; --n) {
@@ -236,6 +237,7 @@ TEST_F(KeptLayersTest, AlwaysTheBytesOfAColdPack) {
     const Packed packed = PackAsAJobWould(stack);
     ASSERT_TRUE(packed.bytes == Cold(stack)) << "round " << round;
     reused += packed.reused;
+    head_starts += packed.head_start > 0 ? 1 : 0;
     switch (below(5)) {
       case 0:
         Damage(Any(places_.layers(), random), random);
@@ -254,6 +256,7 @@ TEST_F(KeptLayersTest, AlwaysTheBytesOfAColdPack) {
     }
   }
   EXPECT_GT(reused, 20);
+  EXPECT_GT(head_starts, 5);
 }
 
 }  // namespace

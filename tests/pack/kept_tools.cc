@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "base/error.h"
 #include "fmt/format.h"
@@ -176,6 +177,10 @@ absl::StatusOr<KeptFixture::Packed> KeptFixture::TryPack(
   if (!image.ok()) {
     return image.status();
   }
+  if (wait_for_head_start_) {
+    (*packer)->WaitForHeadStart();
+  }
+  std::this_thread::sleep_for(pause_);
   before_finish();
   const auto sidecar =
       (*packer)->Finish(*image, [](NativePacker::Phase, int64_t, int64_t) {});
@@ -184,7 +189,8 @@ absl::StatusOr<KeptFixture::Packed> KeptFixture::TryPack(
   }
   Packed packed{.bytes = Slurp(sidecar->path),
                 .digest = sidecar->digest,
-                .reused = (*packer)->reused().layers};
+                .reused = (*packer)->reused().layers,
+                .head_start = (*packer)->head_start_bytes()};
   EXPECT_EQ(packed.digest, Sha256Of(packed.bytes));
   // As a publication: what is there already is verified, or replaced.
   const fs::path object = places_.object(packed.digest.hex());

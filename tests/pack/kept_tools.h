@@ -4,6 +4,7 @@
 #ifndef BOTTLED_TESTS_PACK_KEPT_TOOLS_H_
 #define BOTTLED_TESTS_PACK_KEPT_TOOLS_H_
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -48,6 +49,8 @@ class KeptFixture : public testing::Test {
     std::string bytes;
     Digest digest;
     int reused = 0;
+    // Of the artifact's uncompressed bytes, before the image was read.
+    int64_t head_start = 0;
   };
 
   KeptFixture();
@@ -71,6 +74,9 @@ class KeptFixture : public testing::Test {
   const TestDir dir_;
   Places places_;
   std::unique_ptr<KeptLayers> layers_;
+  // What TryPack() does between reading and assembly.
+  bool wait_for_head_start_ = true;
+  std::chrono::microseconds pause_{0};
 };
 
 }  // namespace bottled

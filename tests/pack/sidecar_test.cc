@@ -111,7 +111,7 @@ TEST(ManifestTest, GoldenText) {
   "cuda": false,
   "host_platform": "linux/arm64",
   "created": "2026-01-02T03:04:05Z",
-  "smolvm_version": "1.32.2+bottled.1",
+  "smolvm_version": "1.32.2+bottled.2",
   "assets": {
     "libraries": [],
     "agent_rootfs": {

@@ -1,0 +1,72 @@
+// HeadStart: begins an artifact while its image is still being read, with the
+// layers that are known already. What an engine does before it sends the first
+// byte takes longer than all of this, so it costs nothing. Private to pack/.
+//
+// It is a guess: upper layers may change what lower ones have. Whoever knows
+// the whole plan compares, and throws a wrong guess away.
+
+#ifndef BOTTLED_PACK_HEAD_START_H_
+#define BOTTLED_PACK_HEAD_START_H_
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/cancel.h"
+#include "image/digest.h"
+#include "pack/assembly.h"
+#include "pack/cut_layer.h"
+#include "pack/frame_plan.h"
+#include "pack/frame_pool.h"
+
+namespace bottled {
+
+// Not thread-safe; has a thread of its own.
+class HeadStart {
+ public:
+  struct Options {
+    // The artifact's.
+    std::filesystem::path path;
+    // All of these must outlive it. `texts` is the thread's until Take().
+    int spool_fd = -1;
+    FramePool& pool;
+    TextFrames& texts;
+    // The lowest layers of the image, bottom first; all their frames are there.
+    std::vector<const CutLayer*> layers;
+    // Of the whole image.
+    Digest layer_digest;
+    // An artifact with the uppermost of them, whose image may have as many
+    // bytes as this one. Not owned.
+    int similar_fd = -1;
+    CancelToken cancel;
+  };
+
+  explicit HeadStart(Options options);
+  // Ends the thread and removes what it wrote.
+  ~HeadStart();
+
+  // Blocks until it has written all that it can.
+  void Wait();
+
+  // Ends the thread where it is, and gives what it wrote: the first frames of
+  // the plan that it made. Null if it failed: who packs without it gets the
+  // same error, if it matters.
+  std::unique_ptr<Assembly> Take();
+
+ private:
+  absl::Status Write();
+
+  const Options options_;
+  std::atomic<bool> stop_ = false;
+  // The thread's until it is joined.
+  std::unique_ptr<Assembly> assembly_;
+  absl::Status status_;
+  std::thread thread_;
+};
+
+}  // namespace bottled
+
+#endif  // BOTTLED_PACK_HEAD_START_H_

@@ -1,0 +1,181 @@
+#include "pack/head_start.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "base/seed.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "image/tar_builder.h"
+#include "pack/kept_tools.h"
+#include "pack/layer_cutter.h"
+#include "pack/pack_tools.h"
+
+namespace bottled {
+namespace {
+
+constexpr size_t kBlock = static_cast<size_t>(kBlockBytes);
+
+using HeadStartTest = KeptFixture;
+
+// Of several blocks, the first with many small files.
+Layer Base() {
+  TarBuilder tar;
+  tar.AddDir("base").AddDir("base/d", 0750, 1, 2, 1600000000);
+  for (unsigned i = 0; i < 40; ++i) {
+    tar.AddFile(fmt::format("base/d/f{}", i), Noise(30'000, i));
+  }
+  return {tar.AddFile("base/big", Noise(2 * kBlock, 99)).Finish()};
+}
+
+Layer Top(const std::string& content) {
+  return {TarBuilder()
+              .AddDir("base", 0755, 0, 0, 1700000000)
+              .AddDir("app")
+              .AddFile("app/main", content)
+              .Finish()};
+}
+
+TEST_F(HeadStartTest, WritesTheLowerLayersWhileTheUpperIsNotKnown) {
+  Pack({Base(), Top("1")});
+  const Stack changed = {Base(), Top("2")};
+  const Packed packed = Pack(changed);
+  EXPECT_GT(packed.head_start, static_cast<int64_t>(2 * kBlock));
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+}
+
+TEST_F(HeadStartTest, NewDirectoriesAboveDoNotSpoilIt) {
+  Pack({Base(), Top("1")});
+  const Stack changed = {Base(),
+                         {TarBuilder()
+                              .AddDir("a")
+                              .AddDir("base/d", 0750, 1, 2, 1800000000)
+                              .AddFile("a/f", "1")
+                              .AddFile("base/d/new/g", "2")
+                              .Finish()}};
+  const Packed packed = Pack(changed);
+  EXPECT_GT(packed.head_start, static_cast<int64_t>(2 * kBlock));
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+}
+
+TEST_F(HeadStartTest, AFileThatGoesSpoilsItAndNothingOfItRemains) {
+  const std::string secret = Noise(600, 7);
+  const Layer base = {TarBuilder()
+                          .AddFile("kept", Noise(9'000, 1))
+                          .AddFile("secret", secret)
+                          .AddFile("large", Noise(kBlock, 2))
+                          .Finish()};
+  Pack({base, Top("1")});
+  const Stack changed = {base,
+                         {TarBuilder().AddFile(".wh.secret", "").Finish()}};
+  const Packed packed = Pack(changed);
+  EXPECT_EQ(packed.head_start, 0);
+  EXPECT_EQ(packed.reused, 1);
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+  EXPECT_EQ(packed.bytes.find(secret.substr(0, 64)), std::string::npos);
+}
+
+TEST_F(HeadStartTest, AnotherModeOfADirectorySpoilsIt) {
+  Pack({Base(), Top("1")});
+  const Stack changed = {Base(),
+                         {TarBuilder().AddDir("base/d", 0700, 1, 2).Finish()}};
+  const Packed packed = Pack(changed);
+  EXPECT_EQ(packed.head_start, 0);
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+}
+
+// The first header has the size of all.
+TEST_F(HeadStartTest, ALayerThatGrowsBeyondThePaddingSpoilsIt) {
+  Pack({Base(), Top("1")});
+  const Stack grown = {Base(), Top(Noise(300'000, 3))};
+  const Packed packed = Pack(grown);
+  EXPECT_EQ(packed.head_start, 0);
+  EXPECT_TRUE(packed.bytes == Cold(grown));
+  // Now that is the size to expect.
+  const Stack again = {Base(), Top(Noise(300'000, 4))};
+  EXPECT_GT(Pack(again).head_start, static_cast<int64_t>(2 * kBlock));
+}
+
+TEST_F(HeadStartTest, WhatLowerLayersCutOfEachOtherIsNoSurprise) {
+  const Layer cutting = {TarBuilder()
+                             .AddFile("base/d/.wh.f3", "")
+                             .AddFile("base/d/f5", "another")
+                             .AddHardlink("link", "base/d/f6")
+                             .Finish()};
+  Pack({Base(), cutting, Top("1")});
+  const Stack changed = {Base(), cutting, Top("2")};
+  const Packed packed = Pack(changed);
+  EXPECT_EQ(packed.reused, 2);
+  EXPECT_GT(packed.head_start, static_cast<int64_t>(2 * kBlock));
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+}
+
+TEST_F(HeadStartTest, GoesNoFurtherThanTheFirstLayerThatIsNotKept) {
+  const Layer middle = {TarBuilder().AddFile("m", Noise(50'000, 5)).Finish()};
+  Pack({Base(), middle, Top("1")});
+  const Stack changed = {Base(), Top("2"), middle};
+  const Packed packed = Pack(changed);
+  EXPECT_EQ(packed.reused, 2);
+  EXPECT_GT(packed.head_start, static_cast<int64_t>(2 * kBlock));
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+  // Nothing is known from the bottom.
+  const Stack other = {Top("3"), middle, Base()};
+  EXPECT_EQ(Pack(other).head_start, 0);
+}
+
+TEST_F(HeadStartTest, ADamagedFrameIsTheSameErrorAsWithoutIt) {
+  const Packed packed = Pack({Base(), Top("1")});
+  std::string bad = packed.bytes;
+  bad[bad.size() / 2] = static_cast<char>(~bad[bad.size() / 2]);
+  Spill(places_.object(packed.digest.hex()), bad);
+  EXPECT_EQ(ReasonIn(TryPack({Base(), Top("2")}).status()),
+            "KEPT_LAYER_DAMAGED");
+  EXPECT_TRUE(std::filesystem::is_empty(places_.stage()));
+  const Stack changed = {Base(), Top("2")};
+  EXPECT_TRUE(PackAsAJobWould(changed).bytes == Cold(changed));
+}
+
+TEST_F(HeadStartTest, AnImageThatIsNotFinishedLeavesNothing) {
+  Pack({Base(), Top("1")});
+  const Stack changed = {Base(), Top("2")};
+  for (const bool wait : {false, true}) {
+    CancelSource cancel;
+    auto packer = NativePacker::Create(
+        {.stage_dir = places_.stage(),
+         .kept = layers_.get(),
+         .reuse = {Sha256Of(changed[0].tar), Sha256Of(changed[1].tar)}},
+        cancel.token());
+    ASSERT_TRUE(packer.ok());
+    if (wait) {
+      (*packer)->WaitForHeadStart();
+      EXPECT_FALSE(std::filesystem::is_empty(places_.stage()));
+    } else {
+      cancel.Cancel();
+    }
+    packer->reset();
+    EXPECT_TRUE(std::filesystem::is_empty(places_.stage()));
+  }
+}
+
+// As far as it gets before the image is read: any point is a good one to go on
+// from.
+TEST_F(HeadStartTest, MayBeStoppedAnywhere) {
+  const unsigned seed = TestSeed();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937 random(seed);
+  Pack({Base(), Top("0")});
+  for (int round = 0; round < 20; ++round) {
+    const Stack changed = {Base(), Top(fmt::format("{}", round % 4))};
+    wait_for_head_start_ = false;
+    pause_ = std::chrono::microseconds(random() % 20'000);
+    const Packed packed = Pack(changed);
+    ASSERT_TRUE(packed.bytes == Cold(changed)) << round;
+  }
+}
+
+}  // namespace
+}  // namespace bottled
