@@ -1,5 +1,6 @@
 #include "pack/artifact_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -10,6 +11,11 @@
 namespace bottled {
 namespace {
 
+// Small pieces are gathered to so many bytes before they are written.
+constexpr size_t kChunkBytes = size_t{1} << 20;
+// Room for the piece that completes them.
+constexpr size_t kBufferBytes = size_t{5} << 20;
+
 // Chunks that may wait for the hash.
 constexpr size_t kMaxQueued = 8;
 
@@ -19,62 +25,119 @@ constexpr int64_t kWritebackBytes = int64_t{16} << 20;
 
 }  // namespace
 
-ArtifactWriter::ArtifactWriter(int fd) : fd_(fd), thread_([this] { Hash(); }) {}
+ArtifactWriter::ArtifactWriter(int fd, bool direct)
+    : fd_(fd),
+      direct_(direct && SetDirectIo(fd, true)),
+      chunk_(std::make_shared<Chunk>()),
+      thread_([this] { Hash(); }) {}
 
-ArtifactWriter::~ArtifactWriter() {
-  if (thread_.joinable()) {
-    Finish();
+ArtifactWriter::~ArtifactWriter() { EndHashing(); }
+
+std::span<char> ArtifactWriter::Room(size_t bytes) {
+  if (chunk_->buffer.bytes() - chunk_->used < bytes) {
+    std::shared_ptr<Chunk> larger =
+        NewChunk(std::max(chunk_->used + bytes, kBufferBytes));
+    std::copy_n(chunk_->buffer.data(), chunk_->used, larger->buffer.data());
+    larger->used = chunk_->used;
+    chunk_ = std::move(larger);
+  }
+  return {chunk_->buffer.data() + chunk_->used, bytes};
+}
+
+absl::Status ArtifactWriter::Commit(size_t bytes, uint32_t crc32) {
+  crc32_ = JoinCrc32(crc32_, crc32, bytes);
+  size_ += static_cast<int64_t>(bytes);
+  chunk_->used += bytes;
+  if (chunk_->used < kChunkBytes) {
+    return absl::OkStatus();
+  }
+  return Flush(direct_ ? chunk_->used / kDirectAlignment * kDirectAlignment
+                       : chunk_->used);
+}
+
+absl::Status ArtifactWriter::Write(std::string_view data) {
+  std::copy(data.begin(), data.end(), Room(data.size()).begin());
+  return Commit(data.size(), Crc32(data));
+}
+
+void ArtifactWriter::Undirect() {
+  if (std::exchange(direct_, false)) {
+    SetDirectIo(fd_, false);
   }
 }
 
-absl::Status ArtifactWriter::Write(std::string data) {
-  const uint32_t crc = Crc32(data);
-  return Write(std::move(data), crc);
-}
-
-absl::Status ArtifactWriter::Write(std::string data, uint32_t crc32) {
-  const auto chunk = std::make_shared<std::string>(std::move(data));
+absl::Status ArtifactWriter::Flush(size_t bytes) {
+  if (bytes == 0) {
+    return absl::OkStatus();
+  }
+  const std::shared_ptr<Chunk> full = std::move(chunk_);
+  chunk_ = NewChunk(kBufferBytes);
+  chunk_->used = full->used - bytes;
+  std::copy_n(full->buffer.data() + bytes, chunk_->used, chunk_->buffer.data());
+  full->used = bytes;
   {
     MutexLock lock(mu_);
     while (queue_.size() >= kMaxQueued) {
       changed_.Wait(mu_);
     }
-    queue_.push_back(chunk);
+    queue_.push_back(full);
     changed_.NotifyAll();
   }
-  crc32_ = JoinCrc32(crc32_, crc32, chunk->size());
-  size_ += static_cast<int64_t>(chunk->size());
-  RETURN_IF_ERROR(WriteAll(fd_, *chunk));
-  if (size_ - writing_back_ >= kWritebackBytes) {
-    StartWriteback(fd_, writing_back_, size_ - writing_back_);
-    writing_back_ = size_;
+  const std::string_view data(full->buffer.data(), bytes);
+  absl::Status status = PwriteAll(fd_, data, written_);
+  if (!status.ok() && direct_) {
+    // Whatever it was: if it was that, this helps.
+    Undirect();
+    status = PwriteAll(fd_, data, written_);
+  }
+  RETURN_IF_ERROR(status);
+  written_ += static_cast<int64_t>(bytes);
+  if (!direct_ && written_ - writing_back_ >= kWritebackBytes) {
+    StartWriteback(fd_, writing_back_, written_ - writing_back_);
+    writing_back_ = written_;
   }
   return absl::OkStatus();
 }
 
-std::string ArtifactWriter::TakeBuffer() {
-  MutexLock lock(mu_);
-  if (hashed_.empty()) {
-    return {};
+std::shared_ptr<ArtifactWriter::Chunk> ArtifactWriter::NewChunk(size_t bytes) {
+  {
+    MutexLock lock(mu_);
+    while (!hashed_.empty()) {
+      std::shared_ptr<Chunk> chunk = std::move(hashed_.back());
+      hashed_.pop_back();
+      if (chunk->buffer.bytes() >= bytes) {
+        chunk->used = 0;
+        return chunk;
+      }
+    }
   }
-  std::string buffer = std::move(*hashed_.back());
-  hashed_.pop_back();
-  return buffer;
+  auto chunk = std::make_shared<Chunk>();
+  chunk->buffer = DirectBuffer(bytes);
+  return chunk;
 }
 
-Digest ArtifactWriter::Finish() {
+absl::StatusOr<Digest> ArtifactWriter::Finish() {
+  Undirect();
+  RETURN_IF_ERROR(Flush(chunk_->used));
+  EndHashing();
+  return hasher_.Finish();
+}
+
+void ArtifactWriter::EndHashing() {
+  if (!thread_.joinable()) {
+    return;
+  }
   {
     MutexLock lock(mu_);
     finished_ = true;
     changed_.NotifyAll();
   }
   thread_.join();
-  return hasher_.Finish();
 }
 
 void ArtifactWriter::Hash() {
   while (true) {
-    std::shared_ptr<std::string> chunk;
+    std::shared_ptr<Chunk> chunk;
     {
       MutexLock lock(mu_);
       while (queue_.empty() && !finished_) {
@@ -87,7 +150,7 @@ void ArtifactWriter::Hash() {
       queue_.pop_front();
       changed_.NotifyAll();
     }
-    hasher_.Update(*chunk);
+    hasher_.Update({chunk->buffer.data(), chunk->used});
     MutexLock lock(mu_);
     hashed_.push_back(std::move(chunk));
   }

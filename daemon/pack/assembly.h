@@ -4,11 +4,9 @@
 #ifndef BOTTLED_PACK_ASSEMBLY_H_
 #define BOTTLED_PACK_ASSEMBLY_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -35,9 +33,11 @@ using PlacedFrames = std::unordered_map<int, PlacedFrame>;
 class Assembly {
  public:
   // Creates the file, 0600, and never replaces one. `pool` and its spool, which
-  // is not owned, must outlive the assembly. NO_SPACE, IO_ERROR.
+  // is not owned, must outlive the assembly. `direct`: see ArtifactWriter.
+  // NO_SPACE, IO_ERROR.
   static absl::StatusOr<std::unique_ptr<Assembly>> Create(
-      std::filesystem::path path, int spool_fd, const FramePool& pool);
+      std::filesystem::path path, int spool_fd, const FramePool& pool,
+      bool direct);
   // Removes the file, unless Finish() succeeded.
   ~Assembly();
   Assembly(const Assembly&) = delete;
@@ -47,13 +47,15 @@ class Assembly {
   // after the `last_use`. KEPT_LAYER_DAMAGED, NO_SPACE, IO_ERROR, CANCELLED.
   absl::Status Append(int frame, bool last_use, const CancelToken& cancel);
 
+  void Undirect() { writer_.Undirect(); }
+
   // What was appended, in order, and the bytes before compression.
   const std::vector<int>& frames() const { return frames_; }
   int64_t raw_bytes() const { return raw_bytes_; }
 
   // Ends the file with manifest and footer; returns its digest. Nothing may
   // follow.
-  absl::StatusOr<Digest> Finish(std::string manifest_json);
+  absl::StatusOr<Digest> Finish(std::string_view manifest_json);
 
   int64_t size() const { return writer_.size(); }
   const std::filesystem::path& path() const { return path_; }
@@ -61,9 +63,7 @@ class Assembly {
 
  private:
   Assembly(std::filesystem::path path, Fd file, int spool_fd,
-           const FramePool& pool);
-
-  absl::Status Flush();
+           const FramePool& pool, bool direct);
 
   // Constant after construction.
   const std::filesystem::path path_;
@@ -76,10 +76,6 @@ class Assembly {
   int64_t raw_bytes_ = 0;
   PlacedFrames placed_;
   bool finished_ = false;
-  // Frames are gathered, so that many small ones do not mean many small writes.
-  std::string chunk_;
-  size_t used_ = 0;
-  uint32_t crc32_ = 0;  // of what is used
 };
 
 }  // namespace bottled

@@ -42,6 +42,9 @@ std::unique_ptr<Assembly> HeadStart::Take() {
   if (!status_.ok()) {
     assembly_.reset();
   }
+  if (assembly_ != nullptr) {
+    assembly_->Undirect();
+  }
   return std::move(assembly_);
 }
 
@@ -61,8 +64,9 @@ absl::Status HeadStart::Write() {
                                     .cancel = options_.cancel},
                                    tree, options_.layers, options_.layer_digest,
                                    LayerBytesOf(options_.similar_fd)));
+  // The memory is the engine's now: it writes a copy of the whole image.
   ASSIGN_OR_RETURN(assembly_, Assembly::Create(options_.path, options_.spool_fd,
-                                               options_.pool));
+                                               options_.pool, /*direct=*/true));
   for (const int frame : plan.frames) {
     if (stop_) {
       break;

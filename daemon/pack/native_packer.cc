@@ -224,7 +224,7 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
   const SidecarManifest manifest =
       MakeManifest(image.config, image.config_digest, options.pack,
                    layer_digest, plan.layer_bytes);
-  ASSIGN_OR_RETURN(std::string manifest_json, EncodeManifest(manifest));
+  ASSIGN_OR_RETURN(const std::string manifest_json, EncodeManifest(manifest));
   std::unique_ptr<Assembly> assembly = std::move(begun);
   if (assembly != nullptr && !StartsWith(plan.frames, assembly->frames())) {
     // It removes a file of the same name.
@@ -232,7 +232,8 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
   }
   if (assembly == nullptr) {
     ASSIGN_OR_RETURN(assembly,
-                     Assembly::Create(ArtifactPath(), spool.get(), pool));
+                     Assembly::Create(ArtifactPath(), spool.get(), pool,
+                                      /*direct=*/false));
   }
   head_start_bytes = assembly->raw_bytes();
   const std::span<const int> rest =
@@ -250,7 +251,7 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
   PackedSidecar packed{.path = assembly->path(),
                        .unpacked_bytes = plan.layer_bytes,
                        .layer_digest = layer_digest};
-  ASSIGN_OR_RETURN(packed.digest, assembly->Finish(std::move(manifest_json)));
+  ASSIGN_OR_RETURN(packed.digest, assembly->Finish(manifest_json));
   packed.size_bytes = assembly->size();
   placed = assembly->placed();
   return packed;

@@ -90,7 +90,7 @@ class PushPipelineTest : public testing::ServiceFixture {
     const std::string program = WriteFile(
         "smolvm",
         fmt::format("#!/bin/sh\ncase \"$1 $3\" in\n"
-                    "--version*) echo smolvm 1.32.2+bottled.1; exit;;\n"
+                    "--version*) echo smolvm 1.32.2+bottled.2; exit;;\n"
                     "*--help) echo '  -o, --output docker save'; exit;;\n"
                     "esac\n"
                     "echo \"$4\" >> {0}/pulled\ncp {1} \"$6.smolmachine\"\n"
@@ -135,7 +135,7 @@ TEST_F(PushPipelineTest, SmolvmPullsWhatTheRegistryHas) {
   EXPECT_THAT(StagesOf(*job_),
               ::testing::ElementsAre(Stage::kPush, Stage::kPack, Stage::kVerify,
                                      Stage::kPublish));
-  EXPECT_EQ(end.artifact.packer, "push/1 1.32.2+bottled.1");
+  EXPECT_EQ(end.artifact.packer, "push/1 1.32.2+bottled.2");
   EXPECT_EQ(end.artifact.config_digest.ToString(), Id("demo"));
   ASSERT_EQ(end.artifact.notes.size(), 1U);
   EXPECT_EQ(end.artifact.notes[0].kind, "MERGED_BY_SMOLVM");

@@ -7,7 +7,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "image/chain_id.h"
-#include "pack/frame_plan.h"
 #include "pack/layer_cutter.h"
 #include "pack/pack_tools.h"
 
@@ -125,29 +124,6 @@ TEST(NativePackerTest, WritesDirectoriesBeforeTheLayerThatBroughtThem) {
                                             .Finish(),
                                         TarBuilder().AddDir("y").Finish()});
   EXPECT_THAT(artifact.names, ElementsAre("a", "a/b", "a/b/c", "z", "y"));
-}
-
-// So that the header of a layer that changes a little stays the same.
-TEST(NativePackerTest, PadsTheLayer) {
-  constexpr int64_t kUnit = 65536;
-  for (const size_t size : {size_t{0}, size_t{kUnit - 1024 - 512},
-                            size_t{kUnit - 1024 - 511}, 2 * kBlock}) {
-    const Artifact artifact =
-        PackLayers({TarBuilder().AddFile("f", Noise(size, 1)).Finish()});
-    const auto bytes = static_cast<int64_t>(artifact.layer.size());
-    EXPECT_EQ(bytes % kUnit, 0);
-    EXPECT_EQ(bytes, PaddedLayerBytes(512 + (size + 511) / 512 * 512));
-    EXPECT_EQ(artifact.manifest["assets"]["layers"][0]["size"], bytes);
-    EXPECT_THAT(Outline(artifact), SizeIs(1));
-  }
-  EXPECT_EQ(PaddedLayerBytes(0), kUnit);
-  EXPECT_EQ(PaddedLayerBytes(kUnit - 1024), kUnit);
-  EXPECT_EQ(PaddedLayerBytes(kUnit - 512), 2 * kUnit);
-  // 1/64 of the greatest power of two, from 4 MiB on.
-  EXPECT_EQ(PaddedLayerBytes(int64_t{8} << 20), (int64_t{8} << 20) + 131072);
-  EXPECT_EQ(PaddedLayerBytes((int64_t{5} << 29) - 1024), int64_t{5} << 29);
-  EXPECT_EQ(PaddedLayerBytes((int64_t{5} << 29) - 512),
-            (int64_t{5} << 29) + (int64_t{32} << 20));
 }
 
 TEST(NativePackerTest, CutsAndRejoinsHardlinks) {
