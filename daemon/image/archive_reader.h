@@ -16,10 +16,10 @@
 // present, each layer's unpacked SHA-256 is the diff ID that the config names,
 // the counts agree, and everything agrees with what the caller expects.
 //
-// Where the caller expects one image ID and its layers, reading succeeds as
-// soon as the last member was read and all of that agrees: no later byte could
-// change it. dockerd 20.10 first removes its temporary copy of the image, half
-// a second for 2.5 GB, and then ends its answer.
+// One exception: where the caller expects one image ID and its layers, reading
+// succeeds as soon as the last member was read and all of that agrees, because
+// no later byte could change it. dockerd 20.10 first removes its temporary copy
+// of the image, half a second for 2.5 GB, and then ends its answer.
 
 #ifndef BOTTLED_IMAGE_ARCHIVE_READER_H_
 #define BOTTLED_IMAGE_ARCHIVE_READER_H_

@@ -217,9 +217,6 @@ void Planner::PlanDirectories() {
     if (directory.has_xattrs) {
       notes_.Add("XATTRS_DROPPED", directory.path);
     }
-    if (directory.mtime_clamped) {
-      notes_.Add("MTIME_CLAMPED", directory.path);
-    }
     ++result_.entry_count;
     result_.directories.push_back({std::move(directory), LayerOf(id)});
   }

@@ -56,7 +56,8 @@ struct LayerPlan {
 };
 
 struct MergedDirectory {
-  // As the highest layer that names it has it.
+  // As the highest layer that names it has it. Nobody keeps its time, so there
+  // are no notes about that.
   Entry entry;
   // The lowest layer since which it is there, or whose plan writes something
   // below it. What upper layers add to a tree changes it for none of the

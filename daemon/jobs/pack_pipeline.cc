@@ -196,15 +196,18 @@ absl::Status Pipeline::StartReading() {
   job_.events().StartStage(Stage::kRead);
   // The old one first: it holds the spool of the failed attempt.
   packer_.reset();
+  ASSIGN_OR_RETURN(const ArtifactSizes known,
+                   deps_.index.KnownSizes(key_, input_.reference));
+  const bool reuse = reuse_ && !exported_ && !input_.one_shot && !input_.force;
   ASSIGN_OR_RETURN(
       packer_,
       NativePacker::Create({.stage_dir = stage_dir_,
                             .pack = input_.pack,
                             .threads = deps_.packer_threads,
                             .kept = deps_.kept,
-                            .reuse = reuse_ && !input_.one_shot && !input_.force
-                                         ? input_.archive.expected_diff_ids
-                                         : std::vector<Digest>()},
+                            .reuse = reuse ? input_.archive.expected_diff_ids
+                                           : std::vector<Digest>(),
+                            .similar_bytes = known.similar_unpacked},
                            token_));
   return absl::OkStatus();
 }
@@ -334,7 +337,14 @@ absl::StatusOr<PackedSidecar> Pipeline::PackNatively() {
     }
     meter.Set(done);
   };
-  return packer_->Finish(image_, progress);
+  absl::StatusOr<PackedSidecar> packed = packer_->Finish(image_, progress);
+  if (packed.ok() && packer_->head_start_bytes() > 0) {
+    job_.events().AddLine(
+        fmt::format("{} of that were in place before the image was read",
+                    FormatBytes(packer_->head_start_bytes())),
+        /*warning=*/false);
+  }
+  return packed;
 }
 
 absl::StatusOr<ArtifactRecord> Pipeline::Publish(PackedSidecar sidecar) {

@@ -60,7 +60,7 @@ absl::Status ArtifactWriter::Write(std::string_view data) {
   return Commit(data.size(), Crc32(data));
 }
 
-void ArtifactWriter::Undirect() {
+void ArtifactWriter::EndDirect() {
   if (std::exchange(direct_, false)) {
     SetDirectIo(fd_, false);
   }
@@ -87,7 +87,7 @@ absl::Status ArtifactWriter::Flush(size_t bytes) {
   absl::Status status = PwriteAll(fd_, data, written_);
   if (!status.ok() && direct_) {
     // Whatever it was: if it was that, this helps.
-    Undirect();
+    EndDirect();
     status = PwriteAll(fd_, data, written_);
   }
   RETURN_IF_ERROR(status);
@@ -117,7 +117,7 @@ std::shared_ptr<ArtifactWriter::Chunk> ArtifactWriter::NewChunk(size_t bytes) {
 }
 
 absl::StatusOr<Digest> ArtifactWriter::Finish() {
-  Undirect();
+  EndDirect();
   RETURN_IF_ERROR(Flush(chunk_->used));
   EndHashing();
   return hasher_.Finish();

@@ -29,7 +29,7 @@ namespace bottled {
 class ArtifactWriter {
  public:
   // `fd` is not owned and at its start. `direct`: past the system's memory, as
-  // far as the file system can, until Undirect().
+  // far as the file system can, until EndDirect().
   ArtifactWriter(int fd, bool direct);
   ~ArtifactWriter();
   ArtifactWriter(const ArtifactWriter&) = delete;
@@ -42,7 +42,7 @@ class ArtifactWriter {
 
   absl::Status Write(std::string_view data);
 
-  void Undirect();
+  void EndDirect();
 
   // Of everything committed so far.
   uint32_t crc32() const { return crc32_; }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -47,7 +48,7 @@ class Assembly {
   // after the `last_use`. KEPT_LAYER_DAMAGED, NO_SPACE, IO_ERROR, CANCELLED.
   absl::Status Append(int frame, bool last_use, const CancelToken& cancel);
 
-  void Undirect() { writer_.Undirect(); }
+  void EndDirect() { writer_.EndDirect(); }
 
   // What was appended, in order, and the bytes before compression.
   const std::vector<int>& frames() const { return frames_; }
@@ -59,7 +60,8 @@ class Assembly {
 
   int64_t size() const { return writer_.size(); }
   const std::filesystem::path& path() const { return path_; }
-  const PlacedFrames& placed() const { return placed_; }
+  // Call once, at the end.
+  PlacedFrames TakePlaced() { return std::move(placed_); }
 
  private:
   Assembly(std::filesystem::path path, Fd file, int spool_fd,

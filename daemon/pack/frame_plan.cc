@@ -28,7 +28,7 @@ class Planner {
   explicit Planner(const FramePlanDeps& deps)
       : decoder_(deps.spool_fd),
         pool_(deps.pool),
-        texts_(deps.texts),
+        written_(deps.written),
         cancel_(deps.cancel) {}
 
   absl::Status AddLayers(const MergedTree& tree,
@@ -45,16 +45,16 @@ class Planner {
   }
 
   // The sizes are known last, but their headers come first.
-  absl::StatusOr<FramePlan> Begin(const Digest& layer_digest,
-                                  int64_t layer_bytes) {
+  absl::StatusOr<FramePlan> WithHead(const Digest& layer_digest,
+                                     int64_t layer_bytes) {
     plan_.layer_bytes = layer_bytes;
     ASSIGN_OR_RETURN(const int head,
-                     texts_.Get(OuterHeaders(layer_digest), cancel_));
+                     written_.Get(OuterHeaders(layer_digest), cancel_));
     plan_.frames.insert(plan_.frames.begin(), head);
     return std::move(plan_);
   }
 
-  absl::StatusOr<FramePlan> Complete(const Digest& layer_digest) {
+  absl::StatusOr<FramePlan> WithEnds(const Digest& layer_digest) {
     const int64_t layer_bytes = PaddedLayerBytes(bytes_);
     // The layer's tar is a multiple of 512 bytes: both ends are adjacent.
     int64_t zeros = layer_bytes - bytes_ + kTarEndBytes;
@@ -63,11 +63,11 @@ class Planner {
       const int64_t size = std::min(zeros, kBlockBytes);
       ASSIGN_OR_RETURN(
           const int frame,
-          texts_.Get(std::string(static_cast<size_t>(size), '\0'), cancel_));
+          written_.Get(std::string(static_cast<size_t>(size), '\0'), cancel_));
       plan_.frames.push_back(frame);
       zeros -= size;
     }
-    return Begin(layer_digest, layer_bytes);
+    return WithHead(layer_digest, layer_bytes);
   }
 
   int64_t bytes() const { return bytes_; }
@@ -118,7 +118,7 @@ class Planner {
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(Count(static_cast<int64_t>(block.size())));
-    ASSIGN_OR_RETURN(const int frame, texts_.Get(std::move(block), cancel_));
+    ASSIGN_OR_RETURN(const int frame, written_.Get(std::move(block), cancel_));
     plan_.frames.push_back(frame);
     return absl::OkStatus();
   }
@@ -228,7 +228,7 @@ class Planner {
 
   FrameDecoder decoder_;
   FramePool& pool_;
-  TextFrames& texts_;
+  WrittenFrames& written_;
   const CancelToken& cancel_;
   FramePlan plan_;
   int64_t bytes_ = 0;
@@ -236,8 +236,8 @@ class Planner {
 
 }  // namespace
 
-absl::StatusOr<int> TextFrames::Get(std::string text,
-                                    const CancelToken& cancel) {
+absl::StatusOr<int> WrittenFrames::Get(std::string text,
+                                       const CancelToken& cancel) {
   const Digest key = Sha256Of(text);
   const auto known = frames_.find(key);
   if (known != frames_.end()) {
@@ -253,7 +253,9 @@ int64_t PaddedLayerBytes(int64_t content) {
   const auto power =
       static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
   const int64_t unit = std::max(power / kPaddingUnits, kMinPaddingUnit);
-  return (bytes + unit - 1) / unit * unit;
+  const int64_t padded = (bytes + unit - 1) / unit * unit;
+  // What smolvm would just take shall not become too large.
+  return padded > kMaxLayerBytes ? bytes : padded;
 }
 
 absl::StatusOr<FramePlan> PlanFrames(const FramePlanDeps& deps,
@@ -262,7 +264,7 @@ absl::StatusOr<FramePlan> PlanFrames(const FramePlanDeps& deps,
                                      const Digest& layer_digest) {
   Planner planner(deps);
   RETURN_IF_ERROR(planner.AddLayers(tree, layers));
-  return planner.Complete(layer_digest);
+  return planner.WithEnds(layer_digest);
 }
 
 absl::StatusOr<FramePlan> PlanFirstFrames(
@@ -271,7 +273,7 @@ absl::StatusOr<FramePlan> PlanFirstFrames(
     int64_t layer_bytes) {
   Planner planner(deps);
   RETURN_IF_ERROR(planner.AddLayers(tree, layers));
-  return planner.Begin(
+  return planner.WithHead(
       layer_digest, std::max(layer_bytes, PaddedLayerBytes(planner.bytes())));
 }
 

@@ -3,9 +3,10 @@
 //
 // The order: the outer tar's headers; then, layer by layer from the bottom, the
 // directories that the layer brought and what survives of its blocks; then the
-// ends of both tars. So an image begins with the bytes of another one with the
-// same lower layers, as long as its upper layers leave those alone and both
-// have the same number of bytes (PaddedLayerBytes) and layer digest.
+// ends of both tars. So how an artifact begins follows from its lower layers,
+// as long as upper layers leave those alone, its layer digest, which is known
+// beforehand, and its number of bytes, which can be guessed because it is
+// padded (PaddedLayerBytes).
 //
 // What survives whole is referred to; what does not is decoded, written anew
 // and given to the same FramePool, so that compression again runs on its
@@ -32,10 +33,10 @@ namespace bottled {
 
 // Frames of blocks that planning writes: the same text gives the same frame, so
 // that two plans of one pool can be compared by their numbers. Not thread-safe.
-class TextFrames {
+class WrittenFrames {
  public:
   // `pool` must outlive it.
-  explicit TextFrames(FramePool& pool) : pool_(pool) {}
+  explicit WrittenFrames(FramePool& pool) : pool_(pool) {}
 
   // Errors as FramePool::Submit().
   absl::StatusOr<int> Get(std::string text, const CancelToken& cancel);
@@ -57,14 +58,15 @@ struct FramePlan {
 struct FramePlanDeps {
   int spool_fd = -1;
   FramePool& pool;
-  TextFrames& texts;
+  WrittenFrames& written;
   const CancelToken& cancel;
 };
 
 // The bytes of a layer's tar with `content` bytes of members: the end mark is
 // padded with zeros to a multiple of 1/64 of the greatest power of two within,
-// and of 64 KiB. The outer tar's header, which is the first in the file, has
-// the result: it stays the same after small changes.
+// and of 64 KiB, unless that is more than smolvm extracts. The outer tar's
+// header, which is the first in the file, has the result: it stays the same
+// after small changes.
 int64_t PaddedLayerBytes(int64_t content);
 
 // Plans the assets of a merged image. `layers` is bottom first and parallel to

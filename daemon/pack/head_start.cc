@@ -1,10 +1,12 @@
 #include "pack/head_start.h"
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
-#include "base/error.h"
+#include "base/log.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "image/merge.h"
 #include "pack/sidecar.h"
 #include "pack/sidecar_ends.h"
@@ -40,30 +42,38 @@ std::unique_ptr<Assembly> HeadStart::Take() {
   stop_ = true;
   Wait();
   if (!status_.ok()) {
+    Log("pack")->info("no head start: {}",
+                      Printable(std::string(status_.message())));
+    status_ = absl::OkStatus();
     assembly_.reset();
   }
   if (assembly_ != nullptr) {
-    assembly_->Undirect();
+    assembly_->EndDirect();
   }
   return std::move(assembly_);
 }
 
-absl::Status HeadStart::Write() {
+absl::StatusOr<FramePlan> HeadStart::Plan() const {
   std::vector<const LayerEntries*> entries;
   for (const CutLayer* const layer : options_.layers) {
     entries.push_back(&layer->entries);
   }
   ASSIGN_OR_RETURN(const MergedTree tree, MergeLayers(entries));
   if (stop_) {
-    return absl::OkStatus();
+    return FramePlan();
   }
-  ASSIGN_OR_RETURN(const FramePlan plan,
-                   PlanFirstFrames({.spool_fd = options_.spool_fd,
-                                    .pool = options_.pool,
-                                    .texts = options_.texts,
-                                    .cancel = options_.cancel},
-                                   tree, options_.layers, options_.layer_digest,
-                                   LayerBytesOf(options_.similar_fd)));
+  return PlanFirstFrames({.spool_fd = options_.spool_fd,
+                          .pool = options_.pool,
+                          .written = options_.written,
+                          .cancel = options_.cancel},
+                         tree, options_.layers, options_.layer_digest,
+                         options_.layer_bytes > 0
+                             ? options_.layer_bytes
+                             : LayerBytesOf(options_.similar_fd));
+}
+
+absl::Status HeadStart::Write() {
+  ASSIGN_OR_RETURN(const FramePlan plan, Plan());
   // The memory is the engine's now: it writes a copy of the whole image.
   ASSIGN_OR_RETURN(assembly_, Assembly::Create(options_.path, options_.spool_fd,
                                                options_.pool, /*direct=*/true));

@@ -9,12 +9,14 @@
 #define BOTTLED_PACK_HEAD_START_H_
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/cancel.h"
 #include "image/digest.h"
 #include "pack/assembly.h"
@@ -30,16 +32,17 @@ class HeadStart {
   struct Options {
     // The artifact's.
     std::filesystem::path path;
-    // All of these must outlive it. `texts` is the thread's until Take().
+    // All of these must outlive it. `written` is the thread's until Take().
     int spool_fd = -1;
     FramePool& pool;
-    TextFrames& texts;
+    WrittenFrames& written;
     // The lowest layers of the image, bottom first; all their frames are there.
     std::vector<const CutLayer*> layers;
     // Of the whole image.
     Digest layer_digest;
-    // An artifact with the uppermost of them, whose image may have as many
-    // bytes as this one. Not owned.
+    // FramePlan::layer_bytes, guessed; 0 = as those of `similar_fd`, an
+    // artifact with the uppermost of the layers. That is not owned.
+    int64_t layer_bytes = 0;
     int similar_fd = -1;
     CancelToken cancel;
   };
@@ -51,12 +54,13 @@ class HeadStart {
   // Blocks until it has written all that it can.
   void Wait();
 
-  // Ends the thread where it is, and gives what it wrote: the first frames of
-  // the plan that it made. Null if it failed: who packs without it gets the
-  // same error, if it matters.
+  // Ends the thread between two frames, or once it has planned them, and gives
+  // what it wrote: the first frames of its plan. Null if it failed, which is
+  // logged: who packs without it gets the same error, if it matters.
   std::unique_ptr<Assembly> Take();
 
  private:
+  absl::StatusOr<FramePlan> Plan() const;
   absl::Status Write();
 
   const Options options_;

@@ -43,8 +43,6 @@ class KeptLayers {
   struct Options {
     // All files together.
     int64_t max_bytes = 0;
-    // Layers that are smaller, as stored, are compressed again in no time.
-    int64_t min_layer_bytes = int64_t{1} << 20;
   };
   // Creates the directory, 0700 (UNSAFE_DIRECTORY), and removes what is of no
   // use, or too much.

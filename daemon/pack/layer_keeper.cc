@@ -21,9 +21,6 @@ constexpr int64_t kFreeShare = 8;
 absl::Status LayerKeeper::Keep(const LayerBlob& blob,
                                const CutLayer& layer) const {
   const KeptLayers::Options& options = deps_.layers.options();
-  if (blob.stored_bytes < options.min_layer_bytes) {
-    return absl::OkStatus();
-  }
   int64_t own_bytes = 0;
   for (const CutBlock& block : layer.blocks) {
     if (!deps_.placed.contains(block.frame)) {

@@ -30,9 +30,10 @@ class LayerKeeper {
   };
   explicit LayerKeeper(const Deps& deps) : deps_(deps) {}
 
-  // Does nothing for a layer that is too small, or whose frames that are not in
-  // the artifact are too large for the share of the disk that layers have.
-  // Blocks. Errors of the file system, KEPT_LAYER_DAMAGED.
+  // Does nothing for a layer whose frames that are not in the artifact are too
+  // large for the share of the disk that layers have. Small layers are kept
+  // like others: they save little, but a head start ends at the first one that
+  // is not. Blocks. Errors of the file system, KEPT_LAYER_DAMAGED.
   absl::Status Keep(const LayerBlob& blob, const CutLayer& layer) const;
 
  private:

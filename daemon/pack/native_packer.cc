@@ -60,7 +60,7 @@ struct NativePacker::State {
         cancel(std::move(token)),
         spool(std::move(spool_fd)),
         pool({.spool_fd = spool.get(), .threads = Threads(opts.threads)}),
-        texts(pool),
+        written(pool),
         cutter(pool, cancel, LoadKept(options)) {}
 
   std::filesystem::path ArtifactPath() const {
@@ -79,7 +79,7 @@ struct NativePacker::State {
   const CancelToken cancel;
   const Fd spool;
   FramePool pool;
-  TextFrames texts;
+  WrittenFrames written;
   LayerCutter cutter;
   std::unique_ptr<HeadStart> head_start;
   int64_t head_start_bytes = 0;
@@ -175,13 +175,13 @@ absl::StatusOr<PackedSidecar> NativePacker::FinishOnce(
   ASSIGN_OR_RETURN(MergedTree tree, MergeLayers(entries));
   RETURN_IF_ERROR(state_->cancel.Check());
   const Digest layer_digest = ChainId(image.config.diff_ids);
-  // Before the texts are used here.
+  // Before what it has written is used here.
   std::unique_ptr<Assembly> begun =
       state_->head_start == nullptr ? nullptr : state_->head_start->Take();
   ASSIGN_OR_RETURN(const FramePlan plan,
                    PlanFrames({.spool_fd = state_->spool.get(),
                                .pool = state_->pool,
-                               .texts = state_->texts,
+                               .written = state_->written,
                                .cancel = state_->cancel},
                               tree, layers, layer_digest));
   ASSIGN_OR_RETURN(
@@ -210,9 +210,10 @@ void NativePacker::State::BeginHeadStart() {
       HeadStart::Options{.path = ArtifactPath(),
                          .spool_fd = spool.get(),
                          .pool = pool,
-                         .texts = texts,
+                         .written = written,
                          .layers = std::move(layers),
                          .layer_digest = ChainId(options.reuse),
+                         .layer_bytes = options.similar_bytes,
                          .similar_fd = similar_fd,
                          .cancel = cancel});
 }
@@ -227,6 +228,10 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
   ASSIGN_OR_RETURN(const std::string manifest_json, EncodeManifest(manifest));
   std::unique_ptr<Assembly> assembly = std::move(begun);
   if (assembly != nullptr && !StartsWith(plan.frames, assembly->frames())) {
+    Log("pack")->info(
+        "the head start of {} bytes is of no use: upper layers change what it "
+        "has, or how large the image is",
+        assembly->size());
     // It removes a file of the same name.
     assembly.reset();
   }
@@ -253,7 +258,7 @@ absl::StatusOr<PackedSidecar> NativePacker::State::Write(
                        .layer_digest = layer_digest};
   ASSIGN_OR_RETURN(packed.digest, assembly->Finish(manifest_json));
   packed.size_bytes = assembly->size();
-  placed = assembly->placed();
+  placed = assembly->TakePlaced();
   return packed;
 }
 

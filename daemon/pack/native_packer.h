@@ -66,6 +66,9 @@ class NativePacker {
     // The layers that may be taken over from there: those of the image, if they
     // are known before it is read.
     std::vector<Digest> reuse = {};
+    // PackedSidecar::unpacked_bytes of the image that this one replaces, as far
+    // as anybody knows: it may have as many. 0 = nobody does.
+    int64_t similar_bytes = 0;
   };
   // Layers that were taken over, and their bytes when unpacked.
   struct Reused {
@@ -95,8 +98,8 @@ class NativePacker {
   // Of the layers read so far.
   Reused reused() const;
 
-  // Blocks until the artifact's begin is written as far as it can be. Finish()
-  // does not wait for that.
+  // Blocks until the artifact's beginning is written as far as it can be.
+  // Finish() waits only until it is planned.
   void WaitForHeadStart() const;
   // Bytes, before compression, of the finished artifact that were written
   // before Finish().

@@ -1,5 +1,6 @@
 // Direct I/O: what is written goes to the medium past the system's memory,
-// where other programs' files stay instead. For much that nobody reads soon.
+// where other programs' files stay instead. Whoever reads it then reads from
+// the medium.
 //
 // Linux: O_DIRECT of open(2). macOS: F_NOCACHE of fcntl(2).
 

@@ -33,6 +33,8 @@ struct ArtifactSizes {
   int64_t same = 0;
   // Of the artifact of what a reference meant last.
   int64_t similar = 0;
+  // The same unpacked, if that artifact is still there.
+  int64_t similar_unpacked = 0;
 };
 
 struct ArtifactTotals {

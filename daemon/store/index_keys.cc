@@ -122,7 +122,10 @@ absl::StatusOr<ArtifactSizes> Index::KnownSizes(const Digest& key,
     }
     Statement::Use use(c.statements.reference_last_bytes);
     ASSIGN_OR_RETURN(const bool row, use.Bind(reference).Step());
-    sizes.similar = row ? use.Int(0) : 0;
+    if (row) {
+      sizes.similar = use.Int(0);
+      sizes.similar_unpacked = use.Int(1);
+    }
     return sizes;
   });
 }

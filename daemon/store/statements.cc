@@ -108,8 +108,10 @@ absl::Status PrepareArtifacts(Database& db, Statements& out) {
           {&S::key_last_bytes,
            "SELECT last_bytes FROM content_key WHERE key = ?"},
           {&S::reference_last_bytes,
-           "SELECT k.last_bytes FROM reference r JOIN content_key k "
-           "ON k.key = r.key WHERE r.name = ?"},
+           "SELECT k.last_bytes, coalesce(a.unpacked_bytes, 0) FROM reference "
+           "r "
+           "JOIN content_key k ON k.key = r.key "
+           "LEFT JOIN artifact a ON a.digest = k.artifact WHERE r.name = ?"},
           {&S::key_forget,
            "UPDATE content_key SET artifact = NULL, why = ?, why_ms = ?, "
            "rule = ? WHERE artifact = ?"},

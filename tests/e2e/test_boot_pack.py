@@ -38,8 +38,7 @@ def check(daemon, engine, it, packer, *arguments, explained=None, env=None):
     want = it.flatten()
     for path, change in (explained or {}).items():
         want[path] = dataclasses.replace(want[path], **change)
-    assert not tree.differences(want, tree.Sidecar(artifact["path"]).tree(),
-                                ignore_dir_mtime=True)
+    assert not tree.differences(want, tree.Sidecar(artifact["path"]).tree())
     daemon.ctl("cache", "verify", "--deep")
     assert daemon.leftovers() == []
     assert engine.run("ps", "-aq") == b""
@@ -66,8 +65,7 @@ def test_both_routes(idle_daemon, bridged, smolvm, workdir):  # noqa: F811
     native = daemon.json("pack", "--packer", "native", it.name)[-1]["artifact"]
     assert len({a["digest"] for a in (archive, pushed, native)}) == 3
     assert not tree.differences(tree.Sidecar(native["path"]).tree(),
-                                tree.Sidecar(archive["path"]).tree(),
-                                ignore_dir_mtime=True)
+                                tree.Sidecar(archive["path"]).tree())
     # The real one says of the machine what the embedded packer says.
     for made in (archive, pushed):
         theirs, ours = (json.loads(tree.Sidecar(a["path"]).manifest_text)

@@ -29,7 +29,7 @@ def test_image_equals_engine_and_oracle(daemon, docker, load, small_image):
         for name in tree.ENGINE_PATHS:
             both.pop(name, None)
     # export gives the time of the copy for directories that the engine made.
-    assert not tree.differences(exported, packed, ignore_dir_mtime=True)
+    assert not tree.differences(exported, packed)
 
     for secret in small_image.deleted:
         assert not sidecar.raw_contains(secret)

@@ -64,7 +64,7 @@ def test_the_whole_route(idle_daemon, bridged, fake, make):  # noqa: F811
     artifact = events[-1]["artifact"]
     assert artifact["packer"].startswith("push/")
     assert not tree.differences(it.flatten(), tree.Sidecar(
-        artifact["path"]).tree(), ignore_dir_mtime=True)
+        artifact["path"]).tree())
     stages = [e["event"]["stageStarted"]["stage"] for e in events
               if "stageStarted" in e.get("event", {})]
     assert stages == ["STAGE_PUSH", "STAGE_PACK", "STAGE_VERIFY",
@@ -127,8 +127,7 @@ def test_docker_desktop(idle_daemon, desktop, fake):  # noqa: F811
     desktop.load(images.whiteouts())
     path = daemon.pack("--packer", "push", images.whiteouts().name)
     assert not tree.differences(images.whiteouts().flatten(),
-                                tree.Sidecar(path).tree(),
-                                ignore_dir_mtime=True)
+                                tree.Sidecar(path).tree())
     finding, = [f for f in daemon.json("doctor", check=False)[-1]["findings"]
                 if f["check"] == "push"]
     route, _, measured = finding["message"].partition("measured: ")

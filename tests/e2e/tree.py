@@ -164,15 +164,16 @@ ENGINE_PATHS = {b".dockerenv", b"dev/console", b"dev/pts", b"dev/shm",
                 b"etc/resolv.conf", b"proc", b"sys", b"dev", b"etc"}
 
 
-def differences(want, have, ignore_dir_mtime=False):
-    """Readable differences between two trees; empty when they are equal."""
+def differences(want, have):
+    """Readable differences between two trees; empty when they are equal.
+    Times of directories are in no artifact, and smolvm would not keep them."""
     out = []
     for path in sorted(set(want) | set(have)):
         a, b = want.get(path), have.get(path)
         if a is None or b is None:
             out.append(f"{path!r}: {'only in image' if b is None else 'extra'}")
             continue
-        if ignore_dir_mtime and a.kind == b.kind == "dir":
+        if a.kind == b.kind == "dir":
             a = dataclasses.replace(a, mtime=0)
             b = dataclasses.replace(b, mtime=0)
         if a != b:

@@ -343,7 +343,7 @@ TEST(MergeTest, NotesWhatSurvivesOnly) {
   tagged.has_xattrs = true;
   Entry gone = tagged;
   gone.path = "gone";
-  Entry clamped = MakeDir("d");
+  Entry clamped = MakeFile("d");
   clamped.mtime_clamped = true;
   Entry rewritten = MakeSymlink("l", ".");
   rewritten.link_rewritten = true;

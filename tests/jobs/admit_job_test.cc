@@ -135,12 +135,17 @@ TEST_F(AdmitJobTest, LearnsFromWhatTheReferenceWas) {
   const JobSnapshot first =
       WaitForEnd(*Start(Whole(MakeSmallArchive(std::string(3 << 20, 'x')))));
   ASSERT_EQ(first.state, JobState::kSucceeded) << first.status;
+  const auto there = index_->KnownSizes(Digest(), "demo:1");
+  ASSERT_TRUE(there.ok()) << there.status();
+  EXPECT_EQ(there->similar_unpacked, first.artifact.unpacked_bytes);
+  EXPECT_GT(there->similar_unpacked, 3 << 20);
   // Collected or not.
   ASSERT_TRUE(objects_->Remove(first.artifact).ok());
   const auto known = index_->KnownSizes(first.artifact.content_key, "demo:1");
   ASSERT_TRUE(known.ok()) << known.status();
   EXPECT_EQ(known->same, first.artifact.size_bytes);
   EXPECT_EQ(known->similar, first.artifact.size_bytes);
+  EXPECT_EQ(known->similar_unpacked, 0);
   const auto none = index_->KnownSizes(Digest(), "other:1");
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_EQ(none->same, 0);

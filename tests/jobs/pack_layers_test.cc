@@ -42,8 +42,7 @@ std::string Salted(size_t size, const std::string& seed) {
 class PackLayersTest : public testing::StoreFixture {
  protected:
   PackLayersTest() {
-    auto kept = KeptLayers::Open(index_.places(),
-                                 {.max_bytes = 1 << 30, .min_layer_bytes = 1});
+    auto kept = KeptLayers::Open(index_.places(), {.max_bytes = 1 << 30});
     EXPECT_TRUE(kept.ok()) << kept.status();
     kept_ = *std::move(kept);
   }

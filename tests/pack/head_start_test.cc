@@ -3,11 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 
-#include "base/seed.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "image/tar_builder.h"
@@ -159,21 +157,56 @@ TEST_F(HeadStartTest, AnImageThatIsNotFinishedLeavesNothing) {
   }
 }
 
+// Real images have such between the large ones.
+TEST_F(HeadStartTest, GoesOnBehindSmallLayers) {
+  layers_ = Open({.max_bytes = int64_t{1} << 40});
+  const Layer tiny = {TarBuilder().AddDir("workdir").Finish()};
+  const Layer empty = {TarBuilder().Finish()};
+  const Layer more = {TarBuilder().AddFile("m", Noise(3'000'000, 5)).Finish()};
+  Pack({tiny, Base(), empty, more, Top("1")});
+  const Stack changed = {tiny, Base(), empty, more, Top("2")};
+  const Packed packed = Pack(changed);
+  EXPECT_EQ(packed.reused, 4);
+  EXPECT_GT(packed.head_start, 2 * kBlockBytes + 3'000'000);
+  EXPECT_TRUE(packed.bytes == Cold(changed));
+}
+
+// Two images on one base, built in turns: the artifact that has the base last
+// is always the other's.
+TEST_F(HeadStartTest, IsToldHowLargeTheImageWas) {
+  const Stack large = {Base(), Top(Noise(300'000, 3))};
+  const Packed first = Pack({Base(), Top("1")});
+  Pack(large);
+  EXPECT_EQ(Pack({Base(), Top("2")}).head_start, 0);
+  Pack(large);
+  similar_bytes_ = first.unpacked_bytes;
+  const Stack changed = {Base(), Top("3")};
+  const Packed again = Pack(changed);
+  EXPECT_GT(again.head_start, 2 * kBlockBytes);
+  EXPECT_TRUE(again.bytes == Cold(changed));
+}
+
 // As far as it gets before the image is read: any point is a good one to go on
 // from.
 TEST_F(HeadStartTest, MayBeStoppedAnywhere) {
-  const unsigned seed = TestSeed();
-  SCOPED_TRACE(fmt::format("seed {}", seed));
-  std::mt19937 random(seed);
-  const Layer base = Base();
+  TarBuilder tar;
+  for (unsigned i = 0; i < 60; ++i) {
+    tar.AddFile(fmt::format("f{}", i), Noise(600'000, i));
+  }
+  const Layer base = {tar.Finish()};
   const Stack stacks[] = {{base, Top("0")}, {base, Top("1")}};
   Pack(stacks[0]);
   const std::string cold[] = {Cold(stacks[0]), Cold(stacks[1])};
+  const Packed whole = Pack(stacks[1]);
   wait_for_head_start_ = false;
-  for (size_t round = 1; round < 20; ++round) {
-    pause_ = std::chrono::microseconds(random() % 20'000);
-    ASSERT_TRUE(Pack(stacks[round % 2]).bytes == cold[round % 2]) << round;
+  int halves = 0;
+  for (size_t round = 0; round < 40 && halves < 5; ++round) {
+    pause_ = std::chrono::milliseconds(round % 8);
+    const Packed packed = Pack(stacks[round % 2]);
+    ASSERT_TRUE(packed.bytes == cold[round % 2]) << round;
+    halves += packed.head_start > 0 && packed.head_start < whole.head_start;
   }
+  EXPECT_GT(halves, 0);
 }
 
 }  // namespace

@@ -149,7 +149,7 @@ fs::path Any(const fs::path& dir, std::mt19937& random) {
 KeptFixture::KeptFixture() {
   places_.cache_dir = dir_.path() / "cache";
   fs::create_directories(places_.stage());
-  layers_ = Open({.max_bytes = INT64_MAX, .min_layer_bytes = 1});
+  layers_ = Open({.max_bytes = INT64_MAX});
 }
 
 std::unique_ptr<KeptLayers> KeptFixture::Open(
@@ -163,15 +163,17 @@ absl::StatusOr<KeptFixture::Packed> KeptFixture::TryPack(
     const Stack& stack, const ImageLimits& limits,
     const std::function<void()>& before_finish, bool reuse) {
   const ArchiveOptions options = Expecting(stack, limits);
+  // Before the packer, whose head start shall not have all that time.
+  TextSource source(MakeStackArchive(stack));
   auto packer = NativePacker::Create(
       {.stage_dir = places_.stage(),
        .pack = {},
        .threads = 2,
        .kept = layers_.get(),
-       .reuse = reuse ? options.expected_diff_ids : std::vector<Digest>()},
+       .reuse = reuse ? options.expected_diff_ids : std::vector<Digest>(),
+       .similar_bytes = similar_bytes_},
       {});
   EXPECT_TRUE(packer.ok()) << packer.status();
-  TextSource source(MakeStackArchive(stack));
   const auto image =
       ReadArchive(source, options, (*packer)->layers(), nullptr, {});
   if (!image.ok()) {
@@ -190,7 +192,8 @@ absl::StatusOr<KeptFixture::Packed> KeptFixture::TryPack(
   Packed packed{.bytes = Slurp(sidecar->path),
                 .digest = sidecar->digest,
                 .reused = (*packer)->reused().layers,
-                .head_start = (*packer)->head_start_bytes()};
+                .head_start = (*packer)->head_start_bytes(),
+                .unpacked_bytes = sidecar->unpacked_bytes};
   EXPECT_EQ(packed.digest, Sha256Of(packed.bytes));
   // As a publication: what is there already is verified, or replaced.
   const fs::path object = places_.object(packed.digest.hex());

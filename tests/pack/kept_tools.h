@@ -51,6 +51,7 @@ class KeptFixture : public testing::Test {
     int reused = 0;
     // Of the artifact's uncompressed bytes, before the image was read.
     int64_t head_start = 0;
+    int64_t unpacked_bytes = 0;
   };
 
   KeptFixture();
@@ -77,6 +78,8 @@ class KeptFixture : public testing::Test {
   // What TryPack() does between reading and assembly.
   bool wait_for_head_start_ = true;
   std::chrono::microseconds pause_{0};
+  // NativePacker::Options has it.
+  int64_t similar_bytes_ = 0;
 };
 
 }  // namespace bottled
