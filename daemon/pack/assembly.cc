@@ -14,6 +14,12 @@
 #include "platform/file_hints.h"
 
 namespace bottled {
+namespace {
+
+// So much is read before the system is told to forget it.
+constexpr int64_t kDropBytes = int64_t{16} << 20;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Create(
     std::filesystem::path path, int spool_fd, const FramePool& pool,
@@ -32,7 +38,8 @@ Assembly::Assembly(std::filesystem::path path, Fd file, int spool_fd,
       file_(std::move(file)),
       spool_fd_(spool_fd),
       pool_(pool),
-      writer_(file_.get(), direct) {}
+      writer_(file_.get(), direct),
+      direct_(direct) {}
 
 Assembly::~Assembly() {
   if (!finished_) {
@@ -55,7 +62,27 @@ absl::Status Assembly::Append(int frame, bool last_use,
   if (last_use && spooled.kept_fd < 0) {
     DiscardRange(spool_fd_, spooled.offset, spooled.size);
   }
+  if (direct_ && spooled.kept_fd >= 0) {
+    DropRead(spooled);
+  }
   return absl::OkStatus();
+}
+
+void Assembly::EndDirect() {
+  direct_ = false;
+  writer_.EndDirect();
+}
+
+void Assembly::DropRead(const Frame& frame) {
+  if (frame.kept_fd != read_fd_ || frame.offset < read_begin_) {
+    read_fd_ = frame.kept_fd;
+    read_begin_ = frame.offset;
+  }
+  const int64_t end = frame.offset + frame.size;
+  if (end - read_begin_ >= kDropBytes) {
+    DropCached(read_fd_, read_begin_, end - read_begin_);
+    read_begin_ = end;
+  }
 }
 
 absl::StatusOr<Digest> Assembly::Finish(std::string_view manifest_json) {

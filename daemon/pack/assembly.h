@@ -34,8 +34,8 @@ using PlacedFrames = std::unordered_map<int, PlacedFrame>;
 class Assembly {
  public:
   // Creates the file, 0600, and never replaces one. `pool` and its spool, which
-  // is not owned, must outlive the assembly. `direct`: see ArtifactWriter.
-  // NO_SPACE, IO_ERROR.
+  // is not owned, must outlive the assembly. `direct`: with as little of the
+  // system's memory as possible, until EndDirect(). NO_SPACE, IO_ERROR.
   static absl::StatusOr<std::unique_ptr<Assembly>> Create(
       std::filesystem::path path, int spool_fd, const FramePool& pool,
       bool direct);
@@ -48,7 +48,7 @@ class Assembly {
   // after the `last_use`. KEPT_LAYER_DAMAGED, NO_SPACE, IO_ERROR, CANCELLED.
   absl::Status Append(int frame, bool last_use, const CancelToken& cancel);
 
-  void EndDirect() { writer_.EndDirect(); }
+  void EndDirect();
 
   // What was appended, in order, and the bytes before compression.
   const std::vector<int>& frames() const { return frames_; }
@@ -67,6 +67,9 @@ class Assembly {
   Assembly(std::filesystem::path path, Fd file, int spool_fd,
            const FramePool& pool, bool direct);
 
+  // Has the system forget what was read of earlier artifacts.
+  void DropRead(const Frame& frame);
+
   // Constant after construction.
   const std::filesystem::path path_;
   const Fd file_;
@@ -74,6 +77,10 @@ class Assembly {
   const FramePool& pool_;
 
   ArtifactWriter writer_;
+  bool direct_;
+  // Read and not yet forgotten, of the file that was read last.
+  int read_fd_ = -1;
+  int64_t read_begin_ = 0;
   std::vector<int> frames_;
   int64_t raw_bytes_ = 0;
   PlacedFrames placed_;

@@ -74,7 +74,8 @@ absl::StatusOr<FramePlan> HeadStart::Plan() const {
 
 absl::Status HeadStart::Write() {
   ASSIGN_OR_RETURN(const FramePlan plan, Plan());
-  // The memory is the engine's now: it writes a copy of the whole image.
+  // The memory is the engine's now: it writes a copy of the whole image. And
+  // nobody reads the earlier artifact for its frames once this one has them.
   ASSIGN_OR_RETURN(assembly_, Assembly::Create(options_.path, options_.spool_fd,
                                                options_.pool, /*direct=*/true));
   for (const int frame : plan.frames) {

@@ -18,9 +18,10 @@ void StartWriteback(int fd, int64_t offset, int64_t length);
 // around it are not touched. Linux: fallocate(2) with a punched hole.
 void DiscardRange(int fd, int64_t offset, int64_t length);
 
-// Forgets what the system keeps of a file in memory, so that the next reading
-// is one of the medium. Linux: posix_fadvise(2) with DONTNEED.
-void DropCached(int fd);
+// Forgets what the system keeps in memory of a range, so that the next reading
+// is one of the medium; length 0 = to the end. Linux: posix_fadvise(2) with
+// DONTNEED.
+void DropCached(int fd, int64_t offset = 0, int64_t length = 0);
 
 }  // namespace bottled
 

@@ -7,6 +7,6 @@ void StartWriteback(int /*fd*/, int64_t /*offset*/, int64_t /*length*/) {}
 
 void DiscardRange(int /*fd*/, int64_t /*offset*/, int64_t /*length*/) {}
 
-void DropCached(int /*fd*/) {}
+void DropCached(int /*fd*/, int64_t /*offset*/, int64_t /*length*/) {}
 
 }  // namespace bottled

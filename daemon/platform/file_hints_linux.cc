@@ -15,8 +15,8 @@ void DiscardRange(int fd, int64_t offset, int64_t length) {
                     length);
 }
 
-void DropCached(int fd) {
-  (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+void DropCached(int fd, int64_t offset, int64_t length) {
+  (void)::posix_fadvise(fd, offset, length, POSIX_FADV_DONTNEED);
 }
 
 }  // namespace bottled
