@@ -63,25 +63,33 @@ absl::Status Assembly::Append(int frame, bool last_use,
     DiscardRange(spool_fd_, spooled.offset, spooled.size);
   }
   if (direct_ && spooled.kept_fd >= 0) {
-    DropRead(spooled);
+    NoteRead(spooled);
   }
   return absl::OkStatus();
 }
 
 void Assembly::EndDirect() {
+  DropRead();
   direct_ = false;
   writer_.EndDirect();
 }
 
-void Assembly::DropRead(const Frame& frame) {
-  if (frame.kept_fd != read_fd_ || frame.offset < read_begin_) {
+void Assembly::NoteRead(const Frame& frame) {
+  if (frame.kept_fd != read_fd_ || frame.offset != read_end_) {
+    DropRead();
     read_fd_ = frame.kept_fd;
     read_begin_ = frame.offset;
   }
-  const int64_t end = frame.offset + frame.size;
-  if (end - read_begin_ >= kDropBytes) {
-    DropCached(read_fd_, read_begin_, end - read_begin_);
-    read_begin_ = end;
+  read_end_ = frame.offset + frame.size;
+  if (read_end_ - read_begin_ >= kDropBytes) {
+    DropRead();
+  }
+}
+
+void Assembly::DropRead() {
+  if (read_end_ > read_begin_) {
+    DropCached(read_fd_, read_begin_, read_end_ - read_begin_);
+    read_begin_ = read_end_;
   }
 }
 

@@ -68,7 +68,8 @@ class Assembly {
            const FramePool& pool, bool direct);
 
   // Has the system forget what was read of earlier artifacts.
-  void DropRead(const Frame& frame);
+  void NoteRead(const Frame& frame);
+  void DropRead();
 
   // Constant after construction.
   const std::filesystem::path path_;
@@ -81,6 +82,7 @@ class Assembly {
   // Read and not yet forgotten, of the file that was read last.
   int read_fd_ = -1;
   int64_t read_begin_ = 0;
+  int64_t read_end_ = 0;
   std::vector<int> frames_;
   int64_t raw_bytes_ = 0;
   PlacedFrames placed_;

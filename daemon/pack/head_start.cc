@@ -1,5 +1,6 @@
 #include "pack/head_start.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -8,11 +9,18 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "image/merge.h"
+#include "image/tar_writer.h"
 #include "pack/sidecar.h"
 #include "pack/sidecar_ends.h"
 
 namespace bottled {
 namespace {
+
+// False for what another packer made.
+bool IsPadded(int64_t layer_bytes) {
+  return layer_bytes >= kTarEndBytes &&
+         PaddedLayerBytes(layer_bytes - kTarEndBytes) == layer_bytes;
+}
 
 // 0 when it does not tell.
 int64_t LayerBytesOf(int artifact_fd) {
@@ -42,8 +50,10 @@ std::unique_ptr<Assembly> HeadStart::Take() {
   stop_ = true;
   Wait();
   if (!status_.ok()) {
-    Log("pack")->info("no head start: {}",
-                      Printable(std::string(status_.message())));
+    if (!absl::IsCancelled(status_)) {
+      Log("pack")->info("no head start: {}",
+                        Printable(std::string(status_.message())));
+    }
     status_ = absl::OkStatus();
     assembly_.reset();
   }
@@ -67,7 +77,7 @@ absl::StatusOr<FramePlan> HeadStart::Plan() const {
                           .written = options_.written,
                           .cancel = options_.cancel},
                          tree, options_.layers, options_.layer_digest,
-                         options_.layer_bytes > 0
+                         IsPadded(options_.layer_bytes)
                              ? options_.layer_bytes
                              : LayerBytesOf(options_.similar_fd));
 }
@@ -78,12 +88,10 @@ absl::Status HeadStart::Write() {
   // nobody reads the earlier artifact for its frames once this one has them.
   ASSIGN_OR_RETURN(assembly_, Assembly::Create(options_.path, options_.spool_fd,
                                                options_.pool, /*direct=*/true));
-  for (const int frame : plan.frames) {
-    if (stop_) {
-      break;
-    }
+  const size_t count = std::min(plan.frames.size(), options_.max_frames);
+  for (size_t i = 0; i < count && !stop_; ++i) {
     RETURN_IF_ERROR(
-        assembly_->Append(frame, /*last_use=*/false, options_.cancel));
+        assembly_->Append(plan.frames[i], /*last_use=*/false, options_.cancel));
   }
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #define BOTTLED_PACK_HEAD_START_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -40,10 +41,12 @@ class HeadStart {
     std::vector<const CutLayer*> layers;
     // Of the whole image.
     Digest layer_digest;
-    // FramePlan::layer_bytes, guessed; 0 = as those of `similar_fd`, an
-    // artifact with the uppermost of the layers. That is not owned.
+    // FramePlan::layer_bytes, guessed. If no plan can have as many: those of
+    // `similar_fd`, an artifact with the uppermost of the layers, not owned.
     int64_t layer_bytes = 0;
     int similar_fd = -1;
+    // It stops after so many.
+    size_t max_frames = SIZE_MAX;
     CancelToken cancel;
   };
 

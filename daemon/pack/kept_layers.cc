@@ -172,11 +172,16 @@ absl::Status KeptLayers::Save(
     return ErrnoError(error, "rename " + file.path.native());
   }
   std::move(remove).Cancel();
-  Trim(options_.max_bytes);
   return absl::OkStatus();
 }
 
 void KeptLayers::Forget(const Digest& diff_id) const { Remove(Path(diff_id)); }
+
+void KeptLayers::KeepToLimit() const {
+  if (Bytes() > options_.max_bytes) {
+    Trim(options_.max_bytes);
+  }
+}
 
 int64_t KeptLayers::Bytes() const {
   int64_t bytes = 0;

@@ -56,13 +56,16 @@ class KeptLayers {
   std::vector<OpenKeptLayer> Load(const std::vector<Digest>& diff_ids) const;
 
   // Has `write` fill a file in `stage_dir`, on the same file system, and puts
-  // it into the place of `diff_id`; then keeps to max_bytes. On an error
-  // nothing has changed.
+  // it into the place of `diff_id`. On an error nothing has changed. Whoever
+  // has saved some calls KeepToLimit().
   absl::Status Save(const Digest& diff_id,
                     const std::filesystem::path& stage_dir,
                     const std::function<absl::Status(int fd)>& write) const;
 
   void Forget(const Digest& diff_id) const;
+
+  // Trim(max_bytes), if there is more than that.
+  void KeepToLimit() const;
 
   // Bytes of all files.
   int64_t Bytes() const;

@@ -159,6 +159,7 @@ void NativePacker::Keep(const Digest& artifact) {
                         Printable(std::string(status.message())));
     }
   }
+  state_->options.kept->KeepToLimit();
 }
 
 absl::StatusOr<PackedSidecar> NativePacker::FinishOnce(
@@ -215,6 +216,7 @@ void NativePacker::State::BeginHeadStart() {
                          .layer_digest = ChainId(options.reuse),
                          .layer_bytes = options.similar_bytes,
                          .similar_fd = similar_fd,
+                         .max_frames = options.max_head_start_frames,
                          .cancel = cancel});
 }
 

@@ -16,6 +16,7 @@
 #ifndef BOTTLED_PACK_NATIVE_PACKER_H_
 #define BOTTLED_PACK_NATIVE_PACKER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -69,6 +70,8 @@ class NativePacker {
     // PackedSidecar::unpacked_bytes of the image that this one replaces, as far
     // as anybody knows: it may have as many. 0 = nobody does.
     int64_t similar_bytes = 0;
+    // Tests let the head start end early.
+    size_t max_head_start_frames = SIZE_MAX;
   };
   // Layers that were taken over, and their bytes when unpacked.
   struct Reused {

@@ -177,6 +177,17 @@ TEST_F(KeptLayersTest, WhatIsNotOursGoes) {
   EXPECT_THAT(Names(), testing::ElementsAre(name));
 }
 
+TEST_F(KeptLayersTest, APackKeepsToTheLimit) {
+  Pack({{NoiseLayer(17)}});
+  const int64_t one = layers_->Bytes();
+  layers_ = Open({.max_bytes = 2 * one + one / 2});
+  for (unsigned i = 18; i < 22; ++i) {
+    Pack({{NoiseLayer(i)}});
+    EXPECT_LE(layers_->Bytes(), 2 * one + one / 2);
+  }
+  EXPECT_THAT(Names(), SizeIs(2));
+}
+
 TEST_F(KeptLayersTest, WhatIsLargerThanAllMayBeIsNotKept) {
   layers_ = Open({.max_bytes = 100});
   Pack({{NoiseLayer(16)}});

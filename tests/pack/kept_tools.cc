@@ -4,7 +4,6 @@
 
 #include <fstream>
 #include <iterator>
-#include <thread>
 
 #include "base/error.h"
 #include "fmt/format.h"
@@ -171,7 +170,8 @@ absl::StatusOr<KeptFixture::Packed> KeptFixture::TryPack(
        .threads = 2,
        .kept = layers_.get(),
        .reuse = reuse ? options.expected_diff_ids : std::vector<Digest>(),
-       .similar_bytes = similar_bytes_},
+       .similar_bytes = similar_bytes_,
+       .max_head_start_frames = max_head_start_frames_},
       {});
   EXPECT_TRUE(packer.ok()) << packer.status();
   const auto image =
@@ -182,7 +182,6 @@ absl::StatusOr<KeptFixture::Packed> KeptFixture::TryPack(
   if (wait_for_head_start_) {
     (*packer)->WaitForHeadStart();
   }
-  std::this_thread::sleep_for(pause_);
   before_finish();
   const auto sidecar =
       (*packer)->Finish(*image, [](NativePacker::Phase, int64_t, int64_t) {});

@@ -4,7 +4,6 @@
 #ifndef BOTTLED_TESTS_PACK_KEPT_TOOLS_H_
 #define BOTTLED_TESTS_PACK_KEPT_TOOLS_H_
 
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -75,11 +74,11 @@ class KeptFixture : public testing::Test {
   const TestDir dir_;
   Places places_;
   std::unique_ptr<KeptLayers> layers_;
-  // What TryPack() does between reading and assembly.
+  // Between reading and assembly.
   bool wait_for_head_start_ = true;
-  std::chrono::microseconds pause_{0};
   // NativePacker::Options has it.
   int64_t similar_bytes_ = 0;
+  size_t max_head_start_frames_ = SIZE_MAX;
 };
 
 }  // namespace bottled
