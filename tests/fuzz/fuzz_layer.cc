@@ -64,10 +64,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   std::string tar;
-  for (const Entry& directory : tree->directories) {
-    tar += TarHeader(directory);
-  }
-  for (const LayerPlan& plan : tree->layers) {
+  for (size_t l = 0; l < tree->layers.size(); ++l) {
+    for (const auto& [directory, since] : tree->directories) {
+      if (since == l) {
+        tar += TarHeader(directory);
+      }
+    }
+    const LayerPlan& plan = tree->layers[l];
     for (size_t i = 0; i < plan.fates.size(); ++i) {
       if (plan.fates[i] == Fate::kKept) {
         Append(layer.entries[i], layer.contents[i], tar);
