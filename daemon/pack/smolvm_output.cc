@@ -111,8 +111,8 @@ Reading ReadLine(std::string_view line) {
 
 // "MESSAGE (CODE)"; "" when it is no such line.
 std::string JsonError(const std::string& line) {
-  using Json = nlohmann::json;
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json =
+      nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("error") ||
       !json["error"].is_object()) {
     return {};
