@@ -196,19 +196,17 @@ absl::Status Pipeline::StartReading() {
   job_.events().StartStage(Stage::kRead);
   // The old one first: it holds the spool of the failed attempt.
   packer_.reset();
-  ASSIGN_OR_RETURN(const ArtifactSizes known,
-                   deps_.index.KnownSizes(key_, input_.reference));
-  const bool reuse = reuse_ && !exported_ && !input_.one_shot && !input_.force;
-  ASSIGN_OR_RETURN(
-      packer_,
-      NativePacker::Create({.stage_dir = stage_dir_,
-                            .pack = input_.pack,
-                            .threads = deps_.packer_threads,
-                            .kept = deps_.kept,
-                            .reuse = reuse ? input_.archive.expected_diff_ids
-                                           : std::vector<Digest>(),
-                            .similar_bytes = known.similar_unpacked},
-                           token_));
+  NativePacker::Options options{.stage_dir = stage_dir_,
+                                .pack = input_.pack,
+                                .threads = deps_.packer_threads,
+                                .kept = deps_.kept};
+  if (reuse_ && !exported_ && !input_.one_shot && !input_.force) {
+    ASSIGN_OR_RETURN(const ArtifactSizes known,
+                     deps_.index.KnownSizes(key_, input_.reference));
+    options.reuse = input_.archive.expected_diff_ids;
+    options.similar_bytes = known.similar_unpacked;
+  }
+  ASSIGN_OR_RETURN(packer_, NativePacker::Create(options, token_));
   return absl::OkStatus();
 }
 

@@ -194,11 +194,7 @@ const LayerBlob* LayerCutter::Recognise(int64_t stored_bytes,
 }
 
 absl::StatusOr<int> LayerCutter::TakeKnown(const LayerBlob& known) {
-  const auto layer = std::find_if(kept_.begin(), kept_.end(),
-                                  [&](const OpenKeptLayer& candidate) {
-                                    return &candidate.kept.blob == &known;
-                                  });
-  const auto handle = static_cast<int>(layer - kept_.begin());
+  const int handle = HandleOf(known.diff_id);
   taken_.insert(handle);
   return handle;
 }
@@ -212,12 +208,21 @@ std::vector<LayerBlob> LayerCutter::Taken() const {
 }
 
 LayerCutter::Known LayerCutter::Find(const Digest& diff_id) const {
+  const int handle = HandleOf(diff_id);
+  if (handle < 0) {
+    return {};
+  }
+  const auto index = static_cast<size_t>(handle);
+  return {layers_[index].get(), kept_[index].artifact->get()};
+}
+
+int LayerCutter::HandleOf(const Digest& diff_id) const {
   for (size_t i = 0; i < kept_.size(); ++i) {
     if (kept_[i].kept.blob.diff_id == diff_id) {
-      return {layers_[i].get(), kept_[i].artifact->get()};
+      return static_cast<int>(i);
     }
   }
-  return {};
+  return -1;
 }
 
 }  // namespace bottled

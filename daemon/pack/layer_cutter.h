@@ -66,6 +66,9 @@ class LayerCutter : public LayerConsumer {
  private:
   class Visitor;
 
+  // Of a kept layer, each of which is there once; -1 when there is none.
+  int HandleOf(const Digest& diff_id) const;
+
   // Constant after construction.
   FramePool& pool_;
   const CancelToken cancel_;

@@ -18,19 +18,12 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TestImage SmallImage() {
-  TestImage image;
-  image.layers = {TarBuilder().AddFile("a", "one").Finish(),
-                  TarBuilder().AddFile("b", "two").Finish()};
-  return image;
-}
-
 std::string TextOf(const absl::Status& status) {
   return std::string(status.message());
 }
 
 TEST(ArchiveEnd, NothingMayFollowTheEnd) {
-  const std::string archive = MakeDockerArchive(SmallImage());
+  const std::string archive = MakeDockerArchive(TwoLayers());
   EXPECT_TRUE(ReadTar(archive + std::string(7000, '\0')).ok());
   EXPECT_EQ(ReasonOf(ReadTar(archive + "x").status()), "ARCHIVE_INVALID");
   EXPECT_EQ(
@@ -43,7 +36,7 @@ TEST(ArchiveEnd, NothingMayFollowTheEnd) {
 }
 
 TEST(ArchiveEnd, TheEnginesErrorIsShownWithoutItsPaths) {
-  const std::string archive = MakeDockerArchive(SmallImage());
+  const std::string archive = MakeDockerArchive(TwoLayers());
   const std::string error =
       R"({"error":"open /var/lib/docker/overlay2/ab/merged/small: no such file",)"
       R"("errorDetail":{"message":)"
@@ -75,7 +68,7 @@ class LastBlock : public ByteSource {
 
 // An engine may tidy up before it ends its answer, or fail at that.
 TEST(ArchiveEnd, AnImageThatIsNamedByDigestsIsCompleteWithItsLastByte) {
-  const TestImage image = SmallImage();
+  const TestImage image = TwoLayers();
   const std::string archive = MakeDockerArchive(image);
   const std::string error = archive + R"({"error":"cannot tidy up"})";
   const auto read = [](ByteSource&& source, const ArchiveOptions& options) {

@@ -16,14 +16,6 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TestImage TwoLayers() {
-  TestImage image;
-  image.layers = {TarBuilder().AddFile("a", "one").Finish(),
-                  TarBuilder().AddFile("b", "two").Finish()};
-  image.config = {{"Env", {"A=b"}}, {"User", "agent"}};
-  return image;
-}
-
 std::string Message(const absl::Status& status) {
   return std::string(status.message());
 }

@@ -133,4 +133,12 @@ std::string Zstd(const std::string& text) {
   return Compress(text, archive_write_add_filter_zstd);
 }
 
+TestImage TwoLayers() {
+  TestImage image;
+  image.layers = {TarBuilder().AddFile("a", "one").Finish(),
+                  TarBuilder().AddFile("b", "two").Finish()};
+  image.config = {{"Env", {"A=b"}}, {"User", "agent"}};
+  return image;
+}
+
 }  // namespace bottled

@@ -13,6 +13,7 @@
 #include "image/archive_reader.h"
 #include "image/byte_source.h"
 #include "image/layer_reader.h"
+#include "image/tar_builder.h"
 
 namespace bottled {
 
@@ -73,6 +74,9 @@ class KeepingConsumer : public LayerConsumer {
   int begun_ = 0;
   int invalid_ = 0;
 };
+
+// An image of two small layers with an environment and a user.
+TestImage TwoLayers();
 
 // Reads `layer` with fresh limits.
 absl::StatusOr<LayerInfo> Read(const std::string& layer, EntryVisitor& visitor,
