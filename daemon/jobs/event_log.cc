@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kMaxEvents = 1024;
 constexpr size_t kMaxTextBytes = size_t{1} << 20;
 constexpr size_t kMaxLineBytes = 8192;
+constexpr size_t kHeadEvents = 128;
+constexpr size_t kHeadTextBytes = size_t{128} << 10;
 
 bool MayBeDropped(const JobEvent& event) {
   return std::holds_alternative<LogLine>(event.what) ||
@@ -20,6 +22,13 @@ bool MayBeDropped(const JobEvent& event) {
 size_t TextBytes(const JobEvent& event) {
   const auto* line = std::get_if<LogLine>(&event.what);
   return line == nullptr ? 0 : line->text.size();
+}
+
+template <typename Events>
+auto FirstAfter(Events& events, int64_t seq) {
+  return std::upper_bound(
+      events.begin(), events.end(), seq,
+      [](int64_t number, const JobEvent& event) { return number < event.seq; });
 }
 
 }  // namespace
@@ -35,11 +44,28 @@ bool EventLog::Append(decltype(JobEvent::what) what) {
   return true;
 }
 
+int64_t EventLog::LastOfHead() const {
+  int64_t seq = base_seq_;
+  size_t bytes = 0;
+  for (size_t i = 0; i < std::min(kHeadEvents, events_.size()); ++i) {
+    bytes += TextBytes(events_[i]);
+    if (bytes > kHeadTextBytes) {
+      break;
+    }
+    seq = events_[i].seq;
+  }
+  return seq;
+}
+
 void EventLog::Trim() {
   while (events_.size() > kMaxEvents || text_bytes_ > kMaxTextBytes) {
-    // Stages are few, so the search is short.
+    if (dropped_up_to_ == 0) {
+      head_up_to_ = LastOfHead();
+    }
+    // Stages are few, so the search behind the head is short.
     const auto last = std::prev(events_.end());
-    const auto oldest = std::find_if(events_.begin(), last, MayBeDropped);
+    const auto oldest =
+        std::find_if(FirstAfter(events_, head_up_to_), last, MayBeDropped);
     if (oldest == last) {
       return;
     }
@@ -107,19 +133,18 @@ EventLog::Batch EventLog::Read(int64_t after_seq, size_t limit) const {
     after_seq = last_seq_ - 1;
   }
   Batch batch;
-  auto next = std::upper_bound(
-      events_.begin(), events_.end(), after_seq,
-      [](int64_t seq, const JobEvent& event) { return seq < event.seq; });
+  auto next = FirstAfter(events_, after_seq);
   int64_t read_up_to = std::max(after_seq, base_seq_);
   for (; next != events_.end() && batch.events.size() < limit; ++next) {
     // Every run of numbers that is missing up to here ends with an event that
-    // was dropped; above it, only conflation skips numbers.
+    // was dropped; above it, and in the head, only conflation skips numbers.
+    const int64_t lost_after = std::max(read_up_to, head_up_to_);
     const int64_t lost_up_to = std::min(next->seq - 1, dropped_up_to_);
-    if (lost_up_to > read_up_to) {
+    if (lost_up_to > lost_after) {
       if (!batch.events.empty()) {
         break;
       }
-      batch.gap_first = read_up_to + 1;
+      batch.gap_first = lost_after + 1;
       batch.gap_last = lost_up_to;
     }
     batch.events.push_back(*next);

@@ -5,8 +5,9 @@
 // number) and pulls; a wake-up only says that there may be more. Progress is
 // conflated: a newer report of the same stage replaces one that is still the
 // last event, in the same place with a new number. Beyond 1024 kept events, or
-// 1 MiB of kept lines, the oldest log lines and progress reports go first, and
-// a reader that asks for them learns of the gap.
+// 1 MiB of kept lines, log lines and progress reports go, the oldest first, but
+// for those of the head: the first 128 events, or the first 128 KiB of lines,
+// which say what was begun. A reader that asks for what went learns of the gap.
 
 #ifndef BOTTLED_JOBS_EVENT_LOG_H_
 #define BOTTLED_JOBS_EVENT_LOG_H_
@@ -79,6 +80,7 @@ class EventLog {
   // Numbers and keeps an event. False when the log has ended.
   bool Append(decltype(JobEvent::what) what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int64_t LastOfHead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeAll();
 
   // Constant after construction.
@@ -88,7 +90,9 @@ class EventLog {
   mutable Mutex mu_;
   std::deque<JobEvent> events_ ABSL_GUARDED_BY(mu_);
   int64_t last_seq_ ABSL_GUARDED_BY(mu_);
-  // All log lines and progress reports up to this number are gone.
+  // The last number of the head, once something had to go.
+  int64_t head_up_to_ ABSL_GUARDED_BY(mu_) = 0;
+  // All log lines and progress reports from there up to this one are gone.
   int64_t dropped_up_to_ ABSL_GUARDED_BY(mu_) = 0;
   size_t text_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;

@@ -86,50 +86,76 @@ TEST(EventLogTest, KeepsProgressBehindOtherEvents) {
   EXPECT_EQ(log.Read(0, 100).events.size(), 7u);
 }
 
-TEST(EventLogTest, TellsReadersOfTheGapAndKeepsStages) {
+TEST(EventLogTest, TellsReadersOfTheGapAndKeepsHeadAndStages) {
   testing::TestClock clock;
   EventLog log(clock);
   log.StartStage(Stage::kRead);  // 1
-  for (int i = 2; i <= 100; ++i) {
+  for (int i = 2; i <= 500; ++i) {
     log.AddLine(std::to_string(i), false);
   }
-  log.StartStage(Stage::kMerge);  // 101
-  for (int i = 102; i <= 2000; ++i) {
+  log.StartStage(Stage::kMerge);  // 501
+  for (int i = 502; i <= 2000; ++i) {
     log.AddLine(std::to_string(i), false);
   }
 
-  // 1024 are kept: the two stages and the newest 1022 lines.
-  const EventLog::Batch first = log.Read(0, 100);
-  EXPECT_THAT(Seqs(first), ElementsAre(1));
-  EXPECT_EQ(first.gap_last, 0);
-  const EventLog::Batch second = log.Read(1, 1000);
-  EXPECT_EQ(second.gap_first, 2);
-  EXPECT_EQ(second.gap_last, 100);
-  EXPECT_THAT(Seqs(second), ElementsAre(101));
-  const EventLog::Batch third = log.Read(101, 10'000);
-  EXPECT_EQ(third.gap_first, 102);
-  EXPECT_EQ(third.gap_last, 978);
-  EXPECT_EQ(third.events.size(), 1022u);
-  EXPECT_EQ(Line(third.events.front()), "979");
+  // 1024 are kept: the first 128, the second stage and the newest 895 lines.
+  const EventLog::Batch head = log.Read(0, 1000);
+  EXPECT_EQ(head.gap_last, 0);
+  EXPECT_EQ(head.events.size(), 128u);
+  EXPECT_EQ(head.events.back().seq, 128);
+  const EventLog::Batch second = log.Read(128, 1000);
+  EXPECT_EQ(second.gap_first, 129);
+  EXPECT_EQ(second.gap_last, 500);
+  EXPECT_THAT(Seqs(second), ElementsAre(501));
+  const EventLog::Batch third = log.Read(501, 10'000);
+  EXPECT_EQ(third.gap_first, 502);
+  EXPECT_EQ(third.gap_last, 1105);
+  EXPECT_EQ(third.events.size(), 895u);
+  EXPECT_EQ(Line(third.events.front()), "1106");
   EXPECT_EQ(third.events.back().seq, 2000);
   // A reader that was further on misses less.
-  EXPECT_EQ(log.Read(500, 1).gap_first, 501);
-  EXPECT_EQ(log.Read(978, 1).gap_last, 0);
+  EXPECT_EQ(log.Read(600, 1).gap_first, 601);
+  EXPECT_EQ(log.Read(1105, 1).gap_last, 0);
 }
 
 TEST(EventLogTest, ConflatedNumbersAreNoGapEvenNextToOne) {
   testing::TestClock clock;
   EventLog log(clock);
-  log.AddLine("goes", false);          // 1
-  log.Report(Bytes(Stage::kRead, 1));  // 2, becomes 3
-  log.Report(Bytes(Stage::kRead, 2));  // 3
-  for (int i = 0; i < 1023; ++i) {
+  log.Report(Bytes(Stage::kRead, 1));  // 1, becomes 2
+  log.Report(Bytes(Stage::kRead, 2));  // 2
+  for (int i = 3; i <= 129; ++i) {
+    log.AddLine("head", false);
+  }
+  log.AddLine("goes", false);          // 130
+  log.Report(Bytes(Stage::kRead, 3));  // 131, becomes 132
+  log.Report(Bytes(Stage::kRead, 4));  // 132
+  for (int i = 0; i < 895; ++i) {
     log.AddLine("x", false);
   }
-  const EventLog::Batch batch = log.Read(0, 1);
-  EXPECT_EQ(batch.gap_first, 1);
-  EXPECT_EQ(batch.gap_last, 1);
-  EXPECT_THAT(Seqs(batch), ElementsAre(3));
+  const EventLog::Batch batch = log.Read(129, 1);
+  EXPECT_EQ(batch.gap_first, 130);
+  EXPECT_EQ(batch.gap_last, 130);
+  EXPECT_THAT(Seqs(batch), ElementsAre(132));
+  const EventLog::Batch head = log.Read(0, 1);
+  EXPECT_EQ(head.gap_last, 0);
+  EXPECT_THAT(Seqs(head), ElementsAre(2));
+}
+
+TEST(EventLogTest, AHeadOfLongLinesIsBoundedByItsText) {
+  testing::TestClock clock;
+  EventLog log(clock, 100);
+  for (int i = 101; i <= 400; ++i) {
+    log.AddLine(std::string(8192, 'x'), false);
+  }
+  // 16 lines are 128 KiB, 128 are 1 MiB.
+  const EventLog::Batch head = log.Read(0, 1000);
+  EXPECT_EQ(head.gap_last, 0);
+  EXPECT_EQ(head.events.size(), 16u);
+  EXPECT_EQ(head.events.front().seq, 101);
+  const EventLog::Batch tail = log.Read(116, 1000);
+  EXPECT_EQ(tail.gap_first, 117);
+  EXPECT_EQ(tail.gap_last, 288);
+  EXPECT_EQ(tail.events.size(), 112u);
 }
 
 TEST(EventLogTest, BoundsTheTextThatItKeeps) {
@@ -139,9 +165,11 @@ TEST(EventLogTest, BoundsTheTextThatItKeeps) {
     log.AddLine(std::string(100'000, 'x'), false);
   }
   size_t bytes = 0;
-  for (const JobEvent& event : log.Read(0, 10'000).events) {
-    EXPECT_LE(Line(event).size(), 8192u);
-    bytes += Line(event).size();
+  for (const int64_t after : {0, 16}) {
+    for (const JobEvent& event : log.Read(after, 10'000).events) {
+      EXPECT_LE(Line(event).size(), 8192u);
+      bytes += Line(event).size();
+    }
   }
   EXPECT_LE(bytes, size_t{1} << 20);
   EXPECT_GE(bytes, size_t{1} << 19);
