@@ -17,6 +17,7 @@
 #include "fmt/format.h"
 #include "platform/activation.h"
 #include "platform/file.h"
+#include "platform/host_load.h"
 #include "platform/own_executable.h"
 #include "platform/unix_socket.h"
 
@@ -259,7 +260,10 @@ absl::Status Daemon::Serve(const Clock& clock) {
       places_,
       Integrity::Options{
           .scrub_days = options_.scrub_days,
-          .scrub_bytes_per_second = options_.scrub_bytes_per_second});
+          .scrub_bytes_per_second = options_.scrub_bytes_per_second,
+          .busy = [most = static_cast<double>(options_.scrub_max_stalled)] {
+            return most > 0 && ReadHostLoad().io_stalled > most;
+          }});
   return absl::OkStatus();
 }
 

@@ -41,6 +41,7 @@ Scrubber::Options ScrubOptions(const Integrity::Options& options) {
   Scrubber::Options out;
   out.interval = std::chrono::hours(24 * options.scrub_days);
   out.bytes_per_second = options.scrub_bytes_per_second;
+  out.busy = options.busy;
   return out;
 }
 

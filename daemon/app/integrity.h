@@ -7,6 +7,7 @@
 #define BOTTLED_APP_INTEGRITY_H_
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "app/periodic.h"
@@ -28,6 +29,8 @@ class Integrity {
     int scrub_days = 7;
     int64_t scrub_bytes_per_second = 50'000'000;
   };
+    // As Scrubber::Options::busy.
+    std::function<bool()> busy = nullptr;
 
   // Begins at once. What `deps` and `places` refer to outlives it.
   Integrity(const Scrubber::Deps& deps, const Places& places,

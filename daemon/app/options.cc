@@ -152,6 +152,13 @@ const std::vector<Setting>& Settings() {
        .big = &Options::scrub_bytes_per_second,
        .min = 1 << 20,
        .max = int64_t{1} << 40},
+      {.name = "scrub-max-stalled",
+       .help =
+           "It pauses beyond this percent of time that everything waits for "
+           "disks; 0 = never",
+       .number = &Options::scrub_max_stalled,
+       .min = 0,
+       .max = 100},
       {.name = "packer",
        .help = "For requests that leave it open: auto, native, smolvm or push",
        .text = &Options::packer},

@@ -52,6 +52,9 @@ struct Options {
   // How often each artifact is read again (0 = never), and how fast.
   int scrub_days = 7;
   int64_t scrub_bytes_per_second = 50'000'000;
+  // It pauses while everything waits for disks a greater share of the time, in
+  // percent; 0 = not looked at.
+  int scrub_max_stalled = 25;
   // For requests that leave it open: a word of ParsePacker().
   std::string packer = "auto";
   // The only smolvm that is used; empty: that on a caller's PATH.

@@ -23,6 +23,11 @@ using std::chrono::milliseconds;
 
 // Further behind than this is not caught up with.
 constexpr milliseconds kMaxDebt(1000);
+// While disks are busy. Pressure is a mean of ten seconds, and has our own part
+// in it: so there is an end to pausing in each round, too.
+constexpr milliseconds kBusyPause(10'000);
+constexpr int kPausesPerArtifact = 12;
+constexpr int kPausesPerRound = 360;
 
 }  // namespace
 
@@ -54,8 +59,9 @@ absl::StatusOr<ScrubRound> Scrubber::Run(bool after_crash,
   }
   BytePace pace(options_.bytes_per_second, deps_.clock.Steady());
   absl::Status status;
+  int pauses = 0;
   for (const Digest& digest : due) {
-    status = cancel.Check();
+    status = LetOthersFinish(pauses, cancel);
     if (!status.ok()) {
       break;
     }
@@ -72,6 +78,15 @@ absl::StatusOr<ScrubRound> Scrubber::Run(bool after_crash,
   RETURN_IF_ERROR(deps_.index.SetScrubRound(round));
   RETURN_IF_ERROR(status);
   return round;
+}
+
+absl::Status Scrubber::LetOthersFinish(int& pauses,
+                                       const CancelToken& cancel) const {
+  const int most = std::min(pauses + kPausesPerArtifact, kPausesPerRound);
+  for (; pauses < most && options_.busy && options_.busy(); ++pauses) {
+    RETURN_IF_ERROR(options_.sleep(kBusyPause, cancel));
+  }
+  return cancel.Check();
 }
 
 absl::Status Scrubber::ScrubOne(const ArtifactRecord& record, BytePace& pace,

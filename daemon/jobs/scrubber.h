@@ -2,6 +2,9 @@
 // found before somebody boots from it. One that is not what was published goes
 // to quarantine; who held it is in the log.
 //
+// It leaves the disks to others while they are busy, but for a limited time:
+// also on a machine that always is, everything is read in the end.
+//
 // When each was read last is kept in the index, so a restart goes on where it
 // was. A clock that was set back or forward makes everything due, or nothing
 // for an interval, and no more than that.
@@ -56,6 +59,9 @@ class Scrubber {
     // How often each artifact is read.
     std::chrono::hours interval{7 * 24};
     int64_t bytes_per_second = 50'000'000;
+    // Asked before each artifact, which waits while it is true, for two minutes
+    // at most; an hour in a round. Null: never.
+    std::function<bool()> busy = nullptr;
     // Waits; tests count instead.
     std::function<absl::Status(std::chrono::milliseconds, const CancelToken&)>
         sleep = SleepFor;
@@ -71,6 +77,8 @@ class Scrubber {
   absl::StatusOr<ScrubRound> Run(bool after_crash, const CancelToken& cancel);
 
  private:
+  // Between artifacts, where nothing is locked that others need.
+  absl::Status LetOthersFinish(int& pauses, const CancelToken& cancel) const;
   // Reads one; counts it in the round.
   absl::Status ScrubOne(const ArtifactRecord& record, BytePace& pace,
                         const CancelToken& cancel, ScrubRound& round);

@@ -200,6 +200,44 @@ TEST_F(ScrubberTest, KeepsToItsRate) {
               static_cast<double>(round.bytes), 10.0);
 }
 
+TEST_F(ScrubberTest, LeavesBusyDisksToOthersForAWhile) {
+  env_.MustPublish(1);
+  env_.MustPublish(2);
+  env_.clock().Advance(8 * kScrubDay);
+  int busy = 3;
+  Make({.busy = [&busy] { return busy-- > 0; }});
+  EXPECT_EQ(Scrub().artifacts, 2);
+  EXPECT_EQ(slept_, seconds(30));
+  // On a machine that always is busy, everything is read all the same.
+  env_.clock().Advance(8 * kScrubDay);
+  slept_ = seconds(0);
+  Make({.busy = [] { return true; }});
+  EXPECT_EQ(Scrub().artifacts, 2);
+  EXPECT_EQ(slept_, seconds(240));
+}
+
+TEST_F(ScrubberTest, ARoundPausesNoLongerThanAnHour) {
+  for (int i = 0; i < 40; ++i) {
+    env_.MustPublish(i);
+  }
+  env_.clock().Advance(8 * kScrubDay);
+  Make({.bytes_per_second = int64_t{1} << 40, .busy = [] { return true; }});
+  EXPECT_EQ(Scrub().artifacts, 40);
+  EXPECT_EQ(slept_, std::chrono::hours(1));
+}
+
+TEST_F(ScrubberTest, ACancelEndsAPause) {
+  env_.MustPublish(1);
+  env_.clock().Advance(8 * kScrubDay);
+  CancelSource cancel;
+  on_sleep_ = [&] { cancel.Cancel(); };
+  Make({.busy = [] { return true; }});
+  EXPECT_EQ(scrubber_->Run(false, cancel.token()).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(slept_, seconds(10));
+  EXPECT_THAT(Due(), SizeIs(1));
+}
+
 TEST_F(ScrubberTest, ACancelKeepsWhatWasDone) {
   for (int i = 0; i < 3; ++i) {
     env_.MustPublish(i);
