@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -49,11 +50,17 @@ Scrubber::Options ScrubOptions(const Integrity::Options& options) {
 
 void KeepUp(Index& index, const Places& places, const Clock& clock) {
   const int64_t now_ms = clock.NowMs();
+  // First, as what follows writes.
+  const absl::Status checked = index.CheckIfDue(now_ms);
+  LogFailure("check the index", checked);
   LogFailure("clean up the quarantine",
              TrimQuarantine(places, QuarantineLimits(), now_ms).status());
   LogFailure("forget old misses", index.TrimKeys(now_ms));
   LogFailure("shrink the index", index.Shrink());
-  LogFailure("copy the index", BackUpDaily(index, places, now_ms));
+  // A damaged one would in the end replace all good copies.
+  if (checked.ok() || HasReason(checked, "NO_SPACE")) {
+    LogFailure("copy the index", BackUpDaily(index, places, now_ms));
+  }
 }
 
 Integrity::Integrity(const Scrubber::Deps& deps, const Places& places,

@@ -19,7 +19,8 @@
 namespace bottled {
 
 // One round of everything but scrubbing: the quarantine's limits, old rows, the
-// daily copy of the index. Failures are only logged. Blocks for the unlinks.
+// weekly check of the index and its daily copy. Failures are only logged.
+// Blocks for the unlinks.
 void KeepUp(Index& index, const Places& places, const Clock& clock);
 
 class Integrity {
@@ -28,9 +29,9 @@ class Integrity {
     // 0 = never.
     int scrub_days = 7;
     int64_t scrub_bytes_per_second = 50'000'000;
-  };
     // As Scrubber::Options::busy.
     std::function<bool()> busy = nullptr;
+  };
 
   // Begins at once. What `deps` and `places` refer to outlives it.
   Integrity(const Scrubber::Deps& deps, const Places& places,

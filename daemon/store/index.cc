@@ -92,8 +92,9 @@ absl::StatusOr<std::unique_ptr<Index>> Index::Open(
     const std::filesystem::path& path, const InstanceLock& /*lock*/) {
   ASSIGN_OR_RETURN(Database db, Database::Open(path));
   const bool after_crash = !WasClosed(db);
-  RETURN_IF_ERROR(after_crash || IsSmall(path) ? db.CheckThoroughly(path)
-                                               : db.CheckQuickly(path));
+  const bool thoroughly = after_crash || IsSmall(path);
+  RETURN_IF_ERROR(thoroughly ? db.CheckThoroughly(path)
+                             : db.CheckQuickly(path));
   RETURN_IF_ERROR(BackUpBeforeMigration(db, path));
   RETURN_IF_ERROR(Migrate(db, Migrations()));
   RETURN_IF_ERROR(MakeUnsavedLeases(db));
@@ -117,6 +118,8 @@ absl::StatusOr<std::unique_ptr<Index>> Index::Open(
   state->instance_id = std::move(id);
   state->hiding_key = std::move(hiding);
   state->after_crash = after_crash;
+  state->path = path;
+  state->checked_at_open = thoroughly;
   return std::unique_ptr<Index>(new Index(std::move(state)));
 }
 

@@ -4,7 +4,9 @@
 #ifndef BOTTLED_STORE_INDEX_STATE_H_
 #define BOTTLED_STORE_INDEX_STATE_H_
 
+#include <atomic>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <utility>
@@ -78,6 +80,9 @@ struct Index::State {
     return keep(connection);
   }
 
+  // INDEX_DEGRADED when nothing is written any more.
+  absl::Status CheckWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+
   // Remembers the end of a job for the next write.
   void Defer(JobEnd end);
 
@@ -86,7 +91,12 @@ struct Index::State {
   // Random; mixed into what stands for hidden values.
   std::string hiding_key;
   bool after_crash = false;
+  std::filesystem::path path;
+  // Open() has looked at all of it.
+  std::atomic<bool> checked_at_open = false;
 
+  // When it was last looked at, of what the disk had no room to note.
+  std::atomic<int64_t> checked_ms = 0;
   Mutex mu;
   std::function<bool(const std::string& why)> on_full ABSL_GUARDED_BY(mu);
   Connection connection ABSL_GUARDED_BY(mu);
@@ -120,7 +130,6 @@ struct Index::State {
     return status;
   }
 
-  absl::Status CheckWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Decides whether an error makes the index degraded.
   void Note(const absl::Status& status, bool committing)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);

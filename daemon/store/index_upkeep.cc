@@ -1,6 +1,7 @@
 // What the index does for its own health, and what the scrubber keeps in it.
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "base/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "store/backup.h"
@@ -13,10 +14,18 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kScrubRound = "scrub_round";
+constexpr std::string_view kCheckedMs = "checked_ms";
+constexpr int64_t kCheckIntervalMs = int64_t{7} * 24 * 3600 * 1000;
 // Clocks are corrected by less.
 constexpr int64_t kFutureMs = int64_t{3600} * 1000;
 // Pages of 4 KiB; few, so that nobody waits long.
 constexpr char kVacuum[] = "PRAGMA incremental_vacuum(1000)";
+
+// A check at `checked_ms` is enough for now.
+bool IsFresh(int64_t checked_ms, int64_t now_ms) {
+  return checked_ms > now_ms - kCheckIntervalMs &&
+         checked_ms <= now_ms + kFutureMs;
+}
 
 int64_t RoundNumber(const json& object, const char* member) {
   const auto it = object.find(member);
@@ -95,6 +104,43 @@ absl::Status Index::BackUp(const std::filesystem::path& dir, int64_t now_ms) {
         return VacuumInto(state_->connection.db, path);
       },
       dir, now_ms);
+}
+
+absl::Status Index::CheckIfDue(int64_t now_ms) {
+  {
+    MutexLock lock(state_->mu);
+    RETURN_IF_ERROR(state_->CheckWritable());
+  }
+  if (!state_->checked_at_open.exchange(false)) {
+    ASSIGN_OR_RETURN(
+        const bool due,
+        state_->Read([&](Connection& c) -> absl::StatusOr<bool> {
+          Statement::Use use(c.statements.meta_get);
+          ASSIGN_OR_RETURN(const bool row, use.Bind(kCheckedMs).Step());
+          int64_t noted_ms = 0;
+          return !IsFresh(state_->checked_ms, now_ms) &&
+                 !(row && absl::SimpleAtoi(use.Text(0), &noted_ms) &&
+                   IsFresh(noted_ms, now_ms));
+        }));
+    if (!due) {
+      return absl::OkStatus();
+    }
+    // A read: what it finds makes the index degraded.
+    const absl::StatusOr<bool> checked =
+        state_->Read([&](Connection& c) -> absl::StatusOr<bool> {
+          c.db.DropCache();
+          RETURN_IF_ERROR(c.db.CheckThoroughly(state_->path));
+          return true;
+        });
+    RETURN_IF_ERROR(checked.status());
+  }
+  state_->checked_ms = now_ms;
+  return state_->Write([&](Connection& c) {
+    return Statement::Use(c.statements.meta_set)
+        .Bind(kCheckedMs)
+        .Bind(std::to_string(now_ms))
+        .Run();
+  });
 }
 
 absl::Status Index::Shrink() {

@@ -156,6 +156,8 @@ absl::Status Database::CheckThoroughly(const fs::path& path) {
              : IndexCorruptError(path, "a row of " + table + " refers to none");
 }
 
+void Database::DropCache() { sqlite3_db_release_memory(db_); }
+
 absl::Status Database::CheckCopy(const fs::path& path) {
   sqlite3* handle = nullptr;
   const int code =
@@ -171,7 +173,7 @@ absl::Status Database::CheckCopy(const fs::path& path) {
   if (id != fmt::format("{}", kApplicationId)) {
     return IndexForeignError(path);
   }
-  return copy.CheckQuickly(path);
+  return copy.CheckThoroughly(path);
 }
 
 Database::Database(Database&& other) noexcept

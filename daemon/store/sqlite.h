@@ -42,7 +42,10 @@ class Database {
   // That too: integrity_check and foreign_key_check.
   absl::Status CheckThoroughly(const std::filesystem::path& path);
 
-  // Whether a copy that nobody has open is whole: quick_check and the
+  // Forgets the pages in memory, so that the next look is at the file.
+  void DropCache();
+
+  // Whether a copy that nobody has open is whole: CheckThoroughly() and the
   // application's ID. Opens it for reading only. It is another file, so that
   // the rule of the one connection is not touched. Reasons as Open().
   static absl::Status CheckCopy(const std::filesystem::path& path);

@@ -3,9 +3,11 @@
 #include <filesystem>
 #include <string>
 
+#include "base/error.h"
 #include "gtest/gtest.h"
 #include "platform/temp_dir.h"
 #include "store/backup.h"
+#include "store/errors.h"
 #include "store/store_env.h"
 
 namespace bottled {
@@ -48,6 +50,40 @@ TEST_F(IntegrityTest, TheIndexIsCopiedOnceADay) {
   env_.clock().Advance(1000);
   Round();
   EXPECT_EQ(testing::Names(env_.places().backups()), before);
+}
+
+// Damage of pages that nobody happens to read is found within a week, and then
+// nothing is written on top of it.
+TEST_F(IntegrityTest, TheIndexIsCheckedOnceAWeek) {
+  for (int i = 0; i < 100; ++i) {
+    env_.MustPublish(i);
+  }
+  Round();
+  env_.clock().Advance(6 * kOneDay);
+  // A start is as good as a check, and counts from then.
+  env_.Restart();
+  Round();
+  const size_t copies = Copies();
+  // SQLite has these pages in memory.
+  std::string bytes = testing::ReadAll(env_.places().database());
+  ASSERT_GT(bytes.size(), size_t{50'000});
+  bytes.replace(8192, bytes.size() - 8192,
+                std::string(bytes.size() - 8192, '\xa5'));
+  testing::Overwrite(env_.places().database(), bytes);
+  env_.clock().Advance(6 * kOneDay);
+  Round();
+  EXPECT_TRUE(env_.index().SetRebuilt().ok()) << "it is not due";
+  EXPECT_EQ(Copies(), copies + 1);
+  env_.clock().Advance(kOneDay);
+  Round();
+  EXPECT_TRUE(HasReason(env_.index().SetRebuilt(), kIndexDegraded));
+  env_.clock().Advance(kOneDay);
+  Round();
+  EXPECT_EQ(Copies(), copies + 1) << "a damaged index is not copied";
+  // The next start makes it anew.
+  env_.Restart();
+  EXPECT_TRUE(env_.report().index_rebuilt);
+  EXPECT_EQ(env_.index().Totals()->count, 100);
 }
 
 TEST_F(IntegrityTest, WhatWentIsForgottenInTheEnd) {
