@@ -129,10 +129,16 @@ class PackService {
     std::vector<std::string> smolvm_env = {};
     // How long the sender of an upload may take to begin.
     std::chrono::milliseconds upload_timeout{60'000};
+    // For how long after Resume() resumed jobs wait for their engines, which
+    // may start with the machine, after us.
+    std::chrono::milliseconds engine_patience{60'000};
   };
 
   PackService(const Deps& deps, const Options& options)
       : deps_(deps), options_(options) {}
+    // How long a resumed job waits for its engine, which may have started with
+    // the machine, after us.
+    std::chrono::milliseconds engine_patience{60'000};
 
   // Blocks for one engine call (image), or for stat calls (archive). A build is
   // always a job. A job that it starts or joins does not depend on `cancel`.
@@ -215,6 +221,10 @@ class PackService {
   // The work of a resumed job: what Pack() does before it submits one, and then
   // that job's work.
   absl::StatusOr<ArtifactRecord> RunAgain(const PackSpec& spec, Job& job);
+  // An engine that answers, or what it said last. A job that waits has not
+  // begun: the daemon's death is not its fault.
+  absl::StatusOr<std::shared_ptr<EngineClient>> AwaitEngine(
+      const EngineEndpoint& endpoint, Job& job);
   absl::StatusOr<ArtifactRecord> RunImageAgain(const PackSpec& spec,
                                                const ImageSource& source,
                                                const Packer& packer, Job& job);
@@ -223,6 +233,9 @@ class PackService {
                                                const Packer& packer, Job& job);
   // Scheduler::Submit() as an answer without a miss reason. No new job while
   // the disk is full: DISK_FULL. `spec` is also what the job is asked again
+  // An engine that answers, or what it said instead.
+  absl::StatusOr<std::shared_ptr<EngineClient>> AwaitEngine(
+      const EngineEndpoint& endpoint, Job& job);
   // with, after a restart.
   absl::StatusOr<PackAnswer> Submit(
       const PackSpec& spec, const std::string& flight_key, const Digest& key,
@@ -236,6 +249,9 @@ class PackService {
   // Constant after construction.
   const Deps deps_;
   const Options options_;
+
+  // When the last resumed job has waited for its engine. Set before any runs.
+  std::chrono::steady_clock::time_point engine_wait_ends_;
 
   // Self-synchronised.
   KeyClaims claims_;

@@ -1,12 +1,18 @@
 // The part of PackService that goes on with what a restart cut off.
 
+#include <algorithm>
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "image/platform.h"
 #include "jobs/build_fingerprint.h"
 #include "jobs/build_pipeline.h"
@@ -18,8 +24,32 @@
 #include "store/failure_json.h"
 
 namespace bottled {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause(250);
+constexpr milliseconds kLongestPause(4000);
+
+// What an engine that has not started yet looks like: nobody listens, or its
+// service manager does, or it answers that it is not ready.
+bool MayCome(const absl::Status& status) {
+  return HasReason(status, "ENGINE_UNREACHABLE") ||
+         HasReason(status, "ENGINE_TIMEOUT") ||
+         HasReason(status, "ENGINE_ERROR");
+}
+
+void LogFailure(const Job& job, const absl::Status& noted) {
+  if (!noted.ok()) {
+    Log("jobs")->warn("cannot note whether job {} waits: {}", job.id(),
+                      Printable(std::string(noted.message())));
+  }
+}
+
+}  // namespace
 
 absl::Status PackService::Resume() {
+  engine_wait_ends_ = deps_.clock.Steady() + options_.engine_patience;
   ASSIGN_OR_RETURN(const std::vector<Index::OpenJob> jobs,
                    deps_.index.OpenJobs());
   for (const auto& [row, publishing] : jobs) {
@@ -67,11 +97,38 @@ absl::StatusOr<ArtifactRecord> PackService::RunAgain(const PackSpec& spec,
                          MakeArchiveInput(spec, archive, file, packer), job);
 }
 
+absl::StatusOr<std::shared_ptr<EngineClient>> PackService::AwaitEngine(
+    const EngineEndpoint& endpoint, Job& job) {
+  const std::shared_ptr<EngineClient> engine = deps_.engines.Get(endpoint);
+  milliseconds pause = kFirstPause;
+  for (bool waits = false;; waits = true) {
+    const absl::Status status = engine->Negotiate(job.token()).status();
+    if (status.ok() && waits) {
+      LogFailure(job, deps_.index.MarkRunning(job.id(), deps_.clock.NowMs()));
+    }
+    if (status.ok()) {
+      return engine;
+    }
+    if (!MayCome(status) || deps_.clock.Steady() >= engine_wait_ends_) {
+      return status;
+    }
+    if (!waits) {
+      job.events().AddLine(
+          "waiting for the engine: " + std::string(status.message()),
+          /*warning=*/true);
+      LogFailure(job, deps_.index.MarkQueued(job.id()));
+    }
+    RETURN_IF_ERROR(SleepFor(pause, job.token()));
+    pause = std::min(2 * pause, kLongestPause);
+  }
+}
+
 absl::StatusOr<ArtifactRecord> PackService::RunImageAgain(
     const PackSpec& spec, const ImageSource& source, const Packer& packer,
     Job& job) {
   job.events().StartStage(Stage::kIdentify);
-  const std::shared_ptr<EngineClient> engine = deps_.engines.Get(source.engine);
+  ASSIGN_OR_RETURN(const std::shared_ptr<EngineClient> engine,
+                   AwaitEngine(source.engine, job));
   const Platform platform = HostPlatform();
   ASSIGN_OR_RETURN(
       const EngineImage image,
@@ -85,13 +142,14 @@ absl::StatusOr<ArtifactRecord> PackService::RunImageAgain(
 absl::StatusOr<ArtifactRecord> PackService::RunBuildAgain(
     const PackSpec& spec, const BuildSource& source, const Packer& packer,
     Job& job) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<EngineClient> engine,
+                   AwaitEngine(source.engine, job));
   // The context may have changed since.
   ASSIGN_OR_RETURN(
       const std::string fingerprint,
       BuildFingerprint(source.build, deps_.index.instance_id(), job.token()));
   return RunBuildPipeline(MakeDeps(), MakeSide(), source.build, fingerprint,
-                          deps_.engines.Get(source.engine),
-                          MakeInput(spec, packer, job.source()), job);
+                          engine, MakeInput(spec, packer, job.source()), job);
 }
 
 }  // namespace bottled

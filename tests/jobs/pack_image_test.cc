@@ -1,7 +1,12 @@
 // PackService with an engine's images. The engine is a fake, so that it can be
 // slow, wrong and counted; real ones are in tests/e2e.
 
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
 #include <thread>
+#include <variant>
 
 #include "base/error.h"
 #include "fakes/fake_engine.h"
@@ -9,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "image/platform.h"
+#include "jobs/repeat_spec.h"
 #include "jobs/service_fixture.h"
 
 namespace bottled {
@@ -117,6 +123,45 @@ TEST_F(PackImageTest, AResumedJobPacksTheImageThatTheTagMeantThen) {
   EXPECT_EQ(end.artifact.digest, first.digest);
   EXPECT_THAT(end.artifact.references, ElementsAre("demo:1"));
   EXPECT_EQ(end.content_key, first.content_key);
+}
+
+// Both start with the machine, in any order.
+TEST_F(PackImageTest, AResumedJobWaitsForItsEngine) {
+  const std::filesystem::path late = files_.path() / "late.sock";
+  PackSpec spec = Spec();
+  std::get<ImageSource>(spec.source).engine.host = "unix://" + late.string();
+  JobRecord row;
+  row.id = "early";
+  row.flight = "flight";
+  row.spec = EncodeRepeat(spec);
+  row.wish = JobWish::kDetached;
+  ASSERT_TRUE(index_->InsertJob(row).ok());
+  ASSERT_TRUE(service_->Resume().ok());
+  const std::shared_ptr<Job> job = scheduler_->Find("early");
+  while (!::testing::Matches(::testing::Contains(::testing::HasSubstr(
+      "waiting for the engine")))(job->events().LogTail(9))) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::filesystem::create_symlink(engine_.host().substr(7), late);
+  const JobSnapshot end = WaitForEnd(*job);
+  EXPECT_EQ(end.state, JobState::kSucceeded) << end.status;
+}
+
+TEST_F(PackImageTest, AResumedJobWaitsForItsEngineNoLongerThanItMay) {
+  PackService::Options options;
+  options.engine_patience = std::chrono::milliseconds(300);
+  Open(options);
+  JobRecord row;
+  row.id = "early";
+  row.flight = "flight";
+  row.spec = EncodeRepeat(Spec());
+  row.wish = JobWish::kDetached;
+  ASSERT_TRUE(index_->InsertJob(row).ok());
+  engine_.Stop();
+  ASSERT_TRUE(service_->Resume().ok());
+  const JobSnapshot end = WaitForEnd(*scheduler_->Find("early"));
+  EXPECT_EQ(end.state, JobState::kFailed);
+  EXPECT_TRUE(HasReason(end.status, "ENGINE_UNREACHABLE")) << end.status;
 }
 
 TEST_F(PackImageTest, CallersOfASlowImageShareOneRead) {
