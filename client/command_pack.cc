@@ -17,6 +17,8 @@
 namespace bottled::client {
 namespace {
 
+constexpr size_t kRequestIdBytes = 16;
+
 void PrintArtifact(const v1::Artifact& artifact, Output& out) {
   if (out.json()) {
     out.JsonLine("artifact", ToJson(artifact));
@@ -67,6 +69,10 @@ absl::Status RunPack(const Context& context) {
   request.set_packer(options.packer);
   request.set_search_path(context.env("PATH").value_or(""));
   request.set_cancel_on_disconnect(!options.detach);
+  if (!request.has_upload()) {
+    // Session::Call() may have to ask twice.
+    request.set_request_id(RandomHex(kRequestIdBytes));
+  }
 
   const Interrupt interrupt;
   ASSIGN_OR_RETURN(const v1::PackResponse response,

@@ -48,8 +48,16 @@ absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
   if (spec.lease.has_value()) {
     RETURN_IF_ERROR(Leases::Check(*spec.lease));
   }
+  std::optional<DigestLocks::Hold> name;
+  if (!spec.request_id.empty()) {
+    name.emplace(answering_, Sha256Of(spec.request_id));
+  }
   for (int tries = 1;; ++tries) {
-    ASSIGN_OR_RETURN(PackAnswer answer, PackOnce(spec, packer, cancel));
+    ASSIGN_OR_RETURN(std::optional<PackAnswer> again, AnswerAgain(spec));
+    if (!again.has_value()) {
+      ASSIGN_OR_RETURN(again, PackOnce(spec, packer, cancel));
+    }
+    PackAnswer& answer = *again;
     if (answer.remembered) {
       answer.miss_reason = "FAILED_JUST_NOW";
     }
@@ -174,7 +182,8 @@ absl::StatusOr<PackAnswer> PackService::Submit(
                                            .fresh = spec.force || spec.fresh,
                                            .job_class = spec.job_class,
                                            .client = spec.client,
-                                           .spec = EncodeRepeat(spec)},
+                                           .spec = EncodeRepeat(spec),
+                                           .request_id = spec.request_id},
                                           std::move(make_work)));
   PackAnswer answer;
   answer.job = submission.job;

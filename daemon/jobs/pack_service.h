@@ -32,6 +32,7 @@
 #include "jobs/scheduler.h"
 #include "jobs/upload.h"
 #include "pack/verifier.h"
+#include "store/digest_locks.h"
 #include "store/index.h"
 #include "store/objects.h"
 #include "store/repair.h"
@@ -82,6 +83,9 @@ struct PackSpec {
   std::string client = {};
   // Of a cached artifact, taken in the same step.
   std::optional<LeaseSpec> lease = std::nullopt;
+  // What the caller calls this request, to repeat it: what became of it the
+  // first time is the answer. Empty: it is a new one. Not for uploads.
+  std::string request_id = {};
 };
 
 struct PackAnswer {
@@ -94,7 +98,8 @@ struct PackAnswer {
   std::string interest_id;
   std::string upload_id;  // of an UploadedSource
   // "UNSEEN_ARCHIVE" and "BUILD" when the key is not known yet (the job tells
-  // why, once it is), "FAILED_JUST_NOW" with `remembered`, else that of `miss`.
+  // why, once it is), "FAILED_JUST_NOW" with `remembered`, "REPEATED" when the
+  // job is that of the same request, which may have ended, else that of `miss`.
   std::string miss_reason;
   Miss miss = {};
   // The job is one that failed just now; nothing was started.
@@ -129,16 +134,13 @@ class PackService {
     std::vector<std::string> smolvm_env = {};
     // How long the sender of an upload may take to begin.
     std::chrono::milliseconds upload_timeout{60'000};
-    // For how long after Resume() resumed jobs wait for their engines, which
-    // may start with the machine, after us.
+    // How long a resumed job waits for its engine, which may have started with
+    // the machine, after us.
     std::chrono::milliseconds engine_patience{60'000};
   };
 
   PackService(const Deps& deps, const Options& options)
       : deps_(deps), options_(options) {}
-    // How long a resumed job waits for its engine, which may have started with
-    // the machine, after us.
-    std::chrono::milliseconds engine_patience{60'000};
 
   // Blocks for one engine call (image), or for stat calls (archive). A build is
   // always a job. A job that it starts or joins does not depend on `cancel`.
@@ -187,6 +189,9 @@ class PackService {
   absl::StatusOr<PackAnswer> PackOnce(const PackSpec& spec,
                                       const Packer& packer,
                                       const CancelToken& cancel);
+  // In pack_service_repeat.cc. What a request of this name led to; nothing when
+  // there was none, or nothing is left of what it led to.
+  absl::StatusOr<std::optional<PackAnswer>> AnswerAgain(const PackSpec& spec);
   absl::StatusOr<PackAnswer> PackImage(const PackSpec& spec,
                                        const ImageSource& source,
                                        const Packer& packer,
@@ -221,8 +226,7 @@ class PackService {
   // The work of a resumed job: what Pack() does before it submits one, and then
   // that job's work.
   absl::StatusOr<ArtifactRecord> RunAgain(const PackSpec& spec, Job& job);
-  // An engine that answers, or what it said last. A job that waits has not
-  // begun: the daemon's death is not its fault.
+  // An engine that answers, or what it said instead.
   absl::StatusOr<std::shared_ptr<EngineClient>> AwaitEngine(
       const EngineEndpoint& endpoint, Job& job);
   absl::StatusOr<ArtifactRecord> RunImageAgain(const PackSpec& spec,
@@ -233,9 +237,6 @@ class PackService {
                                                const Packer& packer, Job& job);
   // Scheduler::Submit() as an answer without a miss reason. No new job while
   // the disk is full: DISK_FULL. `spec` is also what the job is asked again
-  // An engine that answers, or what it said instead.
-  absl::StatusOr<std::shared_ptr<EngineClient>> AwaitEngine(
-      const EngineEndpoint& endpoint, Job& job);
   // with, after a restart.
   absl::StatusOr<PackAnswer> Submit(
       const PackSpec& spec, const std::string& flight_key, const Digest& key,
@@ -255,6 +256,8 @@ class PackService {
 
   // Self-synchronised.
   KeyClaims claims_;
+  // Of requests with names, by their hash: the same one waits for its answer.
+  DigestLocks answering_;
 };
 
 }  // namespace bottled

@@ -66,20 +66,13 @@ std::shared_ptr<Job> Scheduler::RecentFailure(const std::string& flight_key) {
 
 absl::Status Scheduler::JoinOrAdd(const Request& request, int crashes,
                                   Submission& submission) {
-  submission.interest_id = NewInterestId();
   MutexLock lock(mu_);
   if (stopping_) {
     return ShuttingDown();
   }
   const auto flight = flights_.find(request.flight_key);
-  if (flight != flights_.end() &&
-      flight->second->AddInterest(submission.interest_id, request.job_class,
-                                  request.client)) {
-    submission.job = flight->second;
-    submission.joined = true;
-    // It may have become more urgent.
-    changed_.NotifyAll();
-  } else {
+  if (flight == flights_.end() ||
+      !JoinLocked(request, flight->second, submission)) {
     if (crashes >= kPoisonCrashes && !request.fresh) {
       return PoisonError(crashes);
     }
@@ -95,19 +88,40 @@ absl::Status Scheduler::JoinOrAdd(const Request& request, int crashes,
                               request.flight_key, clock_, crashes + 1);
     submission.job->AddWish(WishOf(request));
     submission.job->SetContentKey(request.key);
+    submission.interest_id = InterestOf(request, *submission.job);
     submission.job->AddInterest(submission.interest_id, request.job_class,
                                 request.client);
     Register(submission.job);
-  }
-  if (request.tied) {
-    AddTie(submission);
+    SetTie(request, submission);
   }
   return absl::OkStatus();
+}
+
+bool Scheduler::JoinLocked(const Request& request,
+                           const std::shared_ptr<Job>& job,
+                           Submission& submission) {
+  const std::string interest = InterestOf(request, *job);
+  if (!job->AddInterest(interest, request.job_class, request.client)) {
+    return false;
+  }
+  submission.job = job;
+  submission.interest_id = interest;
+  submission.joined = true;
+  SetTie(request, submission);
+  // It may have become more urgent.
+  changed_.NotifyAll();
+  return true;
 }
 
 std::string Scheduler::NewInterestId() {
   constexpr size_t kInterestIdBytes = 16;
   return RandomHex(kInterestIdBytes);
+}
+
+std::string Scheduler::InterestOf(const Request& request, const Job& job) {
+  return request.request_id.empty()
+             ? NewInterestId()
+             : Sha256Of(request.request_id + " " + job.id()).hex();
 }
 
 void Scheduler::Register(const std::shared_ptr<Job>& job) {
@@ -118,11 +132,17 @@ void Scheduler::Register(const std::shared_ptr<Job>& job) {
   ++active_;
 }
 
-void Scheduler::AddTie(const Submission& submission) {
-  ties_.emplace(submission.interest_id,
-                Tie{.job = submission.job,
-                    .watches = 0,
-                    .expires = clock_.Steady() + options_.attach_timeout});
+void Scheduler::SetTie(const Request& request, const Submission& submission) {
+  if (!request.tied) {
+    ties_.erase(submission.interest_id);
+    return;
+  }
+  Tie& tie = ties_.try_emplace(submission.interest_id).first->second;
+  tie.job = submission.job;
+  if (tie.watches == 0) {
+    tie.expires = clock_.Steady() + options_.attach_timeout;
+    tie.vanished = false;
+  }
   changed_.NotifyAll();
 }
 
@@ -157,7 +177,8 @@ absl::Status Scheduler::InsertRow(const Request& request, const Job& job) {
                                     .flight = request.flight_key,
                                     .attempt = job.attempt(),
                                     .spec = request.spec,
-                                    .wish = wish}));
+                                    .wish = wish},
+                                   request.request_id));
   // Who joined meanwhile found no row to write it to.
   if (job.wish() != wish) {
     NoteWish(job);
@@ -172,6 +193,35 @@ void Scheduler::NoteWish(const Job& job) {
   }
 }
 
+void Scheduler::NoteJoined(const Request& request,
+                           const Submission& submission) {
+  submission.job->AnnounceClass();
+  if (submission.job->AddWish(WishOf(request))) {
+    NoteWish(*submission.job);
+  }
+  if (!request.request_id.empty()) {
+    LogFailure(*submission.job, "cannot note a request of it",
+               index_.NoteRequest(request.request_id, submission.job->id(),
+                                  clock_.NowMs()));
+  }
+}
+
+std::optional<Scheduler::Submission> Scheduler::Join(const std::string& job_id,
+                                                     const Request& request) {
+  Submission submission;
+  {
+    MutexLock lock(mu_);
+    const auto found = jobs_.find(job_id);
+    if (stopping_ || found == jobs_.end() ||
+        !JoinLocked(request, found->second, submission)) {
+      return std::nullopt;
+    }
+    DropUnclaimed(found->second);
+  }
+  NoteJoined(request, submission);
+  return submission;
+}
+
 absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
     const Request& request, absl::AnyInvocable<Work()> make_work) {
   ASSIGN_OR_RETURN(const int crashes,
@@ -179,10 +229,7 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
   Submission submission;
   RETURN_IF_ERROR(JoinOrAdd(request, crashes, submission));
   if (submission.joined) {
-    submission.job->AnnounceClass();
-    if (submission.job->AddWish(WishOf(request))) {
-      NoteWish(*submission.job);
-    }
+    NoteJoined(request, submission);
   }
   if (submission.joined || submission.remembered) {
     return submission;

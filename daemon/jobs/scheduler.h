@@ -26,6 +26,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -98,6 +99,9 @@ class Scheduler {
     std::string client;
     // How to ask for the same again: JobRecord::spec.
     std::string spec = {};
+    // Not empty: noted with the job. The same one again is the same caller, and
+    // has the same interest.
+    std::string request_id = {};
   };
   struct Submission {
     std::shared_ptr<Job> job;
@@ -113,6 +117,12 @@ class Scheduler {
   // reason SHUTTING_DOWN, after Stop() began.
   absl::StatusOr<Submission> Submit(const Request& request,
                                     absl::AnyInvocable<Work()> make_work);
+
+  // Joins a job by its ID. Only class, client, name and `tied` of the request
+  // count. Nothing when it has ended, is stopping, or is not known. Blocks as
+  // above.
+  std::optional<Submission> Join(const std::string& job_id,
+                                 const Request& request);
 
   // Queues the job of a row that waits again (Recover()). To be called before
   // anybody else can, the oldest first. Blocks for one write to the index.
@@ -181,7 +191,12 @@ class Scheduler {
   // has died `crashes` times of this flight.
   absl::Status JoinOrAdd(const Request& request, int crashes,
                          Submission& submission);
+  // False when the job is stopping or has ended.
+  bool JoinLocked(const Request& request, const std::shared_ptr<Job>& job,
+                  Submission& submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status InsertRow(const Request& request, const Job& job);
+  // A caller has joined: its class may count, and its wish is noted.
+  void NoteJoined(const Request& request, const Submission& submission);
   // Writes who has asked for a job, if that is more than its row says.
   void NoteWish(const Job& job);
   // RESOURCE_EXHAUSTED when no more may wait.
@@ -191,10 +206,14 @@ class Scheduler {
   std::shared_ptr<Job> RecentFailure(const std::string& flight_key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static std::string NewInterestId();
+  // The interest in a job that a request has.
+  static std::string InterestOf(const Request& request, const Job& job);
   // A new job that Enqueue() or EndJob() is to come for.
   void Register(const std::shared_ptr<Job>& job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void AddTie(const Submission& submission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ties the interest to a watch, or no longer, as the request wants.
+  void SetTie(const Request& request, const Submission& submission)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Queues a new job, or says why it must end at once instead.
   absl::Status Enqueue(const std::shared_ptr<Job>& job, Work& work);
   // Interests whose time is over.
@@ -208,6 +227,9 @@ class Scheduler {
   // Makes an unknown interest one of a resumed job. True when the job's class
   // may have changed.
   bool Claim(const std::shared_ptr<Job>& job, const std::string& interest_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whoever watched a resumed job is back.
+  void DropUnclaimed(const std::shared_ptr<Job>& job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends a cancelled job that no worker has taken.
   void DropIfQueued(const std::shared_ptr<Job>& job);

@@ -62,13 +62,19 @@ bool Scheduler::Claim(const std::shared_ptr<Job>& job,
     return false;
   }
   ties_.emplace(interest_id, Tie{.job = job, .watches = 1});
-  if (std::string& unclaimed = resumed->second; !unclaimed.empty()) {
-    // Not the last one: the job goes on.
-    ties_.erase(unclaimed);
-    job->RemoveInterest(unclaimed);
-    unclaimed.clear();
-  }
+  DropUnclaimed(job);
   return true;
+}
+
+void Scheduler::DropUnclaimed(const std::shared_ptr<Job>& job) {
+  const auto resumed = resumed_.find(job->id());
+  if (resumed == resumed_.end() || resumed->second.empty()) {
+    return;
+  }
+  // Not the last one: the job goes on.
+  ties_.erase(resumed->second);
+  job->RemoveInterest(resumed->second);
+  resumed->second.clear();
 }
 
 }  // namespace bottled

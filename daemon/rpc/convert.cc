@@ -1,10 +1,12 @@
 #include "rpc/convert.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "absl/strings/ascii.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -50,6 +52,21 @@ absl::StatusOr<EngineEndpoint> EngineFromProto(
     const absl::StatusOr<EngineEndpoint>& default_engine) {
   return request.has_engine() ? EndpointFromProto(request.engine())
                               : default_engine;
+}
+
+absl::Status CheckRequestId(const v1::PackRequest& request) {
+  constexpr size_t kMaxRequestIdBytes = 64;
+  const std::string& id = request.request_id();
+  if (id.size() > kMaxRequestIdBytes ||
+      !std::all_of(id.begin(), id.end(), [](char c) {
+        return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+      })) {
+    return BadRequest(
+        "A request_id has at most 64 letters, digits, '-', '_' and '.'");
+  }
+  return id.empty() || !request.has_upload()
+             ? absl::OkStatus()
+             : BadRequest("An upload cannot be repeated: no request_id");
 }
 
 }  // namespace
@@ -264,6 +281,8 @@ absl::StatusOr<PackSpec> FromProto(
   if (request.has_lease()) {
     ASSIGN_OR_RETURN(spec.lease, FromProto(request.lease()));
   }
+  RETURN_IF_ERROR(CheckRequestId(request));
+  spec.request_id = request.request_id();
   spec.force = request.force();
   spec.tied = request.cancel_on_disconnect();
   return spec;

@@ -185,7 +185,7 @@ class Index {
   // MakeBackup(). Other calls wait while SQLite writes, not while the copy is
   // synced and checked.
   absl::Status BackUp(const std::filesystem::path& dir, int64_t now_ms);
-  // Once a week the check of Open() after a crash, of what the disk has now.
+  // Once a week the check of Open() after a crash, of what the file has now.
   // INDEX_CORRUPT: nothing is written from now on, and the next start repairs
   // it. INDEX_DEGRADED: it has come to that before. Other calls wait meanwhile,
   // a fifth of a second with 100 000 artifacts.
@@ -226,8 +226,9 @@ class Index {
 
   // At most one open job per key (a unique index): else JOB_EXISTS, here and in
   // SetJobKey(). So the row of a dying job must end before its successor's is
-  // inserted.
-  absl::Status InsertJob(const JobRecord& job);
+  // inserted. With `request_id`, NoteRequest() in the same transaction.
+  absl::Status InsertJob(const JobRecord& job,
+                         const std::string& request_id = "");
   absl::Status MarkRunning(const std::string& id, int64_t now_ms);
   // It waits again, without a key, as if it had never run.
   absl::Status MarkQueued(const std::string& id);
@@ -254,7 +255,8 @@ class Index {
     std::optional<ArtifactRecord> publishing;
   };
   absl::StatusOr<std::vector<OpenJob>> OpenJobs();
-  // Deletes terminal jobs beyond the newest 5000 or older than 30 days.
+  // Deletes terminal jobs beyond the newest 5000 or older than 30 days, and
+  // requests and crashes that do not count any more.
   absl::Status TrimJobs(int64_t now_ms);
 
   // --- jobs over restarts -------------------------------------------------
@@ -275,6 +277,14 @@ class Index {
   absl::StatusOr<int> CrashesOf(const std::string& flight, int64_t now_ms);
   // A job of the flight came to an end of its own.
   absl::Status ForgetCrashes(const std::string& flight);
+
+  // --- requests -----------------------------------------------------------
+  // A request that its caller called `id` is answered by a job, for 24 hours.
+  absl::Status NoteRequest(const std::string& id, const std::string& job_id,
+                           int64_t now_ms);
+  // The job's ID, which need not be known any more; empty = never heard of it.
+  absl::StatusOr<std::string> JobOfRequest(const std::string& id,
+                                           int64_t now_ms);
 
   // --- bottles -----------------------------------------------------------
   // Chooses the addresses of a bottle: `own` is what it has, `others` what all

@@ -97,7 +97,8 @@ absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end) {
   return c.db.changes() == 1;
 }
 
-absl::Status Index::InsertJob(const JobRecord& job) {
+absl::Status Index::InsertJob(const JobRecord& job,
+                              const std::string& request_id) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(CheckKeyFree(c, job.id, job.content_key));
     Statement::Use use(c.statements.job_put);
@@ -105,13 +106,16 @@ absl::Status Index::InsertJob(const JobRecord& job) {
     BindDigest(use, job.content_key.hex());
     use.Bind(job.created_ms).Bind(job.started_ms).Bind(job.finished_ms);
     BindDigest(use, job.artifact.hex());
-    return use.Bind(job.failure_json)
-        .Bind(job.boot_id)
-        .Bind(job.flight)
-        .Bind(int64_t{job.attempt})
-        .Bind(job.spec)
-        .Bind(static_cast<int64_t>(job.wish))
-        .Run();
+    RETURN_IF_ERROR(use.Bind(job.failure_json)
+                        .Bind(job.boot_id)
+                        .Bind(job.flight)
+                        .Bind(int64_t{job.attempt})
+                        .Bind(job.spec)
+                        .Bind(static_cast<int64_t>(job.wish))
+                        .Run());
+    return request_id.empty()
+               ? absl::OkStatus()
+               : WriteRequest(c, request_id, job.id, job.created_ms);
   });
 }
 
@@ -236,14 +240,18 @@ absl::StatusOr<std::vector<Index::OpenJob>> Index::OpenJobs() {
 absl::Status Index::TrimJobs(int64_t now_ms) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(Statement::Use(c.statements.crash_trim)
-                        .Bind(now_ms - kCrashMemoryMs)
-                        .Bind(now_ms + kCrashMemoryMs)
+                        .Bind(now_ms - kDayMemoryMs)
+                        .Bind(now_ms + kDayMemoryMs)
                         .Run());
     RETURN_IF_ERROR(Statement::Use(c.statements.job_trim_age)
                         .Bind(now_ms - kMaxJobAgeMs)
                         .Run());
-    return Statement::Use(c.statements.job_trim_count)
-        .Bind(kMaxFinishedJobs)
+    RETURN_IF_ERROR(Statement::Use(c.statements.job_trim_count)
+                        .Bind(kMaxFinishedJobs)
+                        .Run());
+    return Statement::Use(c.statements.request_trim)
+        .Bind(now_ms - kDayMemoryMs)
+        .Bind(now_ms + kDayMemoryMs)
         .Run();
   });
 }

@@ -46,7 +46,7 @@ absl::Status Index::NoteCrashes(const std::string& flight, int count,
         .Bind(flight)
         .Bind(int64_t{count})
         .Bind(now_ms)
-        .Bind(now_ms - kCrashMemoryMs)
+        .Bind(now_ms - kDayMemoryMs)
         .Run();
   });
 }
@@ -55,9 +55,7 @@ absl::StatusOr<int> Index::CrashesOf(const std::string& flight,
                                      int64_t now_ms) {
   return state_->Read([&](Connection& c) -> absl::StatusOr<int> {
     Statement::Use use(c.statements.crash_get);
-    use.Bind(flight)
-        .Bind(now_ms - kCrashMemoryMs)
-        .Bind(now_ms + kCrashMemoryMs);
+    use.Bind(flight).Bind(now_ms - kDayMemoryMs).Bind(now_ms + kDayMemoryMs);
     ASSIGN_OR_RETURN(const bool row, use.Step());
     return row ? static_cast<int>(use.Int(0)) : 0;
   });

@@ -92,11 +92,12 @@ struct Index::State {
   std::string hiding_key;
   bool after_crash = false;
   std::filesystem::path path;
-  // Open() has looked at all of it.
-  std::atomic<bool> checked_at_open = false;
 
+  // Open() has looked at all of it, and nobody has noted that yet.
+  std::atomic<bool> checked_at_open = false;
   // When it was last looked at, of what the disk had no room to note.
   std::atomic<int64_t> checked_ms = 0;
+
   Mutex mu;
   std::function<bool(const std::string& why)> on_full ABSL_GUARDED_BY(mu);
   Connection connection ABSL_GUARDED_BY(mu);
@@ -142,12 +143,16 @@ std::string_view JobStateText(JobRowState state);
 // JOB_NOT_OPEN unless the update that has just run changed one row.
 absl::Status CheckJobChanged(Connection& c, const std::string& id);
 
-// A crash that is farther away than this, in either direction, says nothing
-// about a job.
-inline constexpr int64_t kCrashMemoryMs = int64_t{24} * 3600 * 1000;
+// A crash or a request that is farther away than this, in either direction,
+// says nothing about a job.
+inline constexpr int64_t kDayMemoryMs = int64_t{24} * 3600 * 1000;
 
 // Writes the end of a job; false when the job was not open.
 absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end);
+
+// Notes, or notes anew, which job answers a request.
+absl::Status WriteRequest(Connection& c, const std::string& id,
+                          const std::string& job_id, int64_t now_ms);
 
 // Deletes an artifact's row and keeps why with its keys.
 absl::Status ForgetArtifact(Connection& c, const Digest& digest,

@@ -39,6 +39,7 @@ struct Statements {
   Statement job_trim_age, job_trim_count;
   Statement job_restart, job_take_up, job_set_wish, job_forget_repeat;
   Statement crash_put, crash_get, crash_delete, crash_trim;
+  Statement request_put, request_get, request_trim;
 
   Statement bottle_insert, bottle_update, bottle_by_slug, bottle_list;
   Statement bottle_plan_set, bottle_delete;

@@ -29,6 +29,15 @@ absl::Status PrepareRestarts(Database& db, Statements& out) {
            "AND at_ms BETWEEN ? AND ?"},
           {&S::crash_delete, "DELETE FROM crash WHERE flight = ?"},
           {&S::crash_trim, "DELETE FROM crash WHERE at_ms NOT BETWEEN ? AND ?"},
+          {&S::request_put,
+           "INSERT INTO request(id, job, made_ms) VALUES(?, ?, ?) "
+           "ON CONFLICT(id) DO UPDATE SET job = excluded.job, "
+           "made_ms = excluded.made_ms"},
+          {&S::request_get,
+           "SELECT job FROM request WHERE id = ? AND made_ms BETWEEN ? AND ?"},
+          {&S::request_trim,
+           "DELETE FROM request WHERE made_ms NOT BETWEEN ? AND ? "
+           "OR job NOT IN (SELECT id FROM job)"},
       });
 }
 

@@ -50,6 +50,26 @@ def test_python_through_reflection(daemon, archive):
         assert call("ListArtifacts").artifacts[0].digest == artifact.digest
 
 
+def test_a_repeated_request_is_one(daemon, archive):
+    """Also by a later daemon, and though `force` asks for a new artifact."""
+    fields = {"archive": {"path": str(archive(images.plain()))},
+              "force": True, "request_id": "4e1b7c9e-one"}
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        call = Reflected(channel)
+        assert "pack.repeat" in call("GetInfo").features
+        first = call("Pack", **fields)
+        for _ in call("WatchJob", job_id=first.job.id):
+            pass
+        artifact = call("Pack", **fields).artifact
+        assert os.path.exists(artifact.path)
+    daemon.kill()
+    daemon.start()
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        call = Reflected(channel)
+        assert call("Pack", **fields).artifact.digest == artifact.digest
+        assert len(call("ListJobs", include_finished=True).jobs) == 1
+
+
 def test_python_error_trailer(daemon):
     with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
         call = Reflected(channel)

@@ -59,6 +59,19 @@ TEST(ConvertTest, RefusesWhatBreaksTheContract) {
   EXPECT_EQ(ReasonOf(ImageRequest(std::string("a\0b", 3))), "BAD_REQUEST");
   EXPECT_EQ(ReasonOf(ImageRequest(std::string(5000, 'a'))), "BAD_REQUEST");
 
+  for (const std::string id : {"a b", "\n", "ä", "a/b"}) {
+    v1::PackRequest named = ImageRequest("a");
+    named.set_request_id(id);
+    EXPECT_EQ(ReasonOf(named), "BAD_REQUEST") << id;
+  }
+  v1::PackRequest named = ImageRequest("a");
+  named.set_request_id(std::string(65, 'a'));
+  EXPECT_EQ(ReasonOf(named), "BAD_REQUEST");
+  named.set_request_id("0-aF_.");
+  EXPECT_EQ(FromProto(named, NoDefault())->request_id, "0-aF_.");
+  named.mutable_upload();
+  EXPECT_EQ(ReasonOf(named), "BAD_REQUEST");
+
   v1::PackRequest relative;
   relative.mutable_archive()->set_path("image.tar");
   EXPECT_EQ(ReasonOf(relative), "BAD_REQUEST");

@@ -51,6 +51,34 @@ TEST_F(IndexRestarts, ARowKeepsHowToRepeatIt) {
   EXPECT_TRUE(read.repeatable());
 }
 
+TEST_F(IndexRestarts, ARequestIsKnownForADay) {
+  constexpr int64_t kNow = int64_t{100} * kMemoryMs;
+  JobRecord job;
+  job.created_ms = kNow;
+  job.id = "first";
+  ASSERT_TRUE(index().InsertJob(job, "r").ok());
+  EXPECT_EQ(*index().JobOfRequest("r", kNow), "first");
+  job.id = "second";
+  ASSERT_TRUE(index().InsertJob(job).ok());
+  EXPECT_EQ(*index().JobOfRequest("", kNow), "");
+  ASSERT_TRUE(index().NoteRequest("r", "second", kNow).ok());
+  env_.Restart();
+  EXPECT_EQ(*index().JobOfRequest("r", kNow + kMemoryMs), "second");
+  EXPECT_EQ(*index().JobOfRequest("r", kNow + kMemoryMs + 1), "");
+  EXPECT_EQ(*index().JobOfRequest("r", kNow - kMemoryMs - 1), "");
+  EXPECT_EQ(*index().JobOfRequest("other", kNow), "");
+  ASSERT_TRUE(index().TrimJobs(kNow + kMemoryMs).ok());
+  EXPECT_EQ(*index().JobOfRequest("r", kNow), "second");
+  ASSERT_TRUE(index().TrimJobs(kNow + kMemoryMs + 1).ok());
+  EXPECT_EQ(*index().JobOfRequest("r", kNow), "");
+}
+
+TEST_F(IndexRestarts, ARequestGoesWithItsJob) {
+  ASSERT_TRUE(index().NoteRequest("r", "never was", 1000).ok());
+  ASSERT_TRUE(index().TrimJobs(1000).ok());
+  EXPECT_EQ(*index().JobOfRequest("r", 1000), "");
+}
+
 TEST_F(IndexRestarts, OnlyWhatSomebodyWantsIsRepeatable) {
   EXPECT_FALSE(JobRecord().repeatable());
   JobRecord job;

@@ -56,15 +56,15 @@ TEST_F(SchemaTest, MakesTheTables) {
       ElementsAre("2026-11-artifacts-and-jobs", "2026-11-bottles",
                   "2026-11-engine-objects", "2026-11-last-bytes",
                   "2026-11-leases", "2026-11-misses", "2026-11-planned-mode",
-                  "2026-11-restarts", "2026-11-scrub", "2026-11-stream-leases",
-                  "2026-11-warming"));
+                  "2026-11-requests", "2026-11-restarts", "2026-11-scrub",
+                  "2026-11-stream-leases", "2026-11-warming"));
   EXPECT_THAT(
       Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
              "AND name NOT LIKE 'sqlite_%' ORDER BY name"),
       ElementsAre("address_lease", "archive", "artifact", "artifact_reference",
                   "bottle", "build", "content_key", "crash", "damage",
                   "engine_object", "job", "lease", "meta", "migration", "pin",
-                  "reference", "scrub", "warm_target"));
+                  "reference", "request", "scrub", "warm_target"));
   EXPECT_THAT(Column("SELECT name FROM sqlite_schema WHERE type = 'table' "
                      "AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE "
                      "'%STRICT%'"),
