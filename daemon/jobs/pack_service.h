@@ -134,8 +134,8 @@ class PackService {
     std::vector<std::string> smolvm_env = {};
     // How long the sender of an upload may take to begin.
     std::chrono::milliseconds upload_timeout{60'000};
-    // How long a resumed job waits for its engine, which may have started with
-    // the machine, after us.
+    // For how long after Resume() resumed jobs wait for their engines, which
+    // may start with the machine, after us.
     std::chrono::milliseconds engine_patience{60'000};
   };
 
@@ -226,7 +226,8 @@ class PackService {
   // The work of a resumed job: what Pack() does before it submits one, and then
   // that job's work.
   absl::StatusOr<ArtifactRecord> RunAgain(const PackSpec& spec, Job& job);
-  // An engine that answers, or what it said instead.
+  // An engine that answers, or what it said last. A job that waits has not
+  // begun: the daemon's death is not its fault.
   absl::StatusOr<std::shared_ptr<EngineClient>> AwaitEngine(
       const EngineEndpoint& endpoint, Job& job);
   absl::StatusOr<ArtifactRecord> RunImageAgain(const PackSpec& spec,
