@@ -21,7 +21,7 @@ constexpr int64_t kFutureMs = int64_t{3600} * 1000;
 // Pages of 4 KiB; few, so that nobody waits long.
 constexpr char kVacuum[] = "PRAGMA incremental_vacuum(1000)";
 
-// A check at `checked_ms` is enough for now.
+// No other check is due yet after one at `checked_ms`.
 bool IsFresh(int64_t checked_ms, int64_t now_ms) {
   return checked_ms > now_ms - kCheckIntervalMs &&
          checked_ms <= now_ms + kFutureMs;
