@@ -1,6 +1,7 @@
 """Connections full of nonsense, and clients that die in the middle of their
 calls. The last storm must leave no more behind than the third: the first ones
-fill the allocator's pools, of which each thread has its own."""
+fill the allocator's pools, of which each thread has its own. Small storms are
+still at that with the third."""
 
 import socket
 import subprocess
@@ -71,5 +72,5 @@ def run(report, rng):
         report.figure("resident memory after the first", sizes[0], "MB")
         report.figure("resident memory after the third", sizes[2], "MB")
         report.at_most("resident memory after the last", sizes[-1],
-                       round(sizes[2] * 1.05, 1), "MB")
+                       round(sizes[2] * report.size(1.05, 1.25), 1), "MB")
         report.none("does not answer", [] if answers == 0 else ["info fails"])
