@@ -130,12 +130,7 @@ TEST_F(PackImageTest, AResumedJobWaitsForItsEngine) {
   const std::filesystem::path late = files_.path() / "late.sock";
   PackSpec spec = Spec();
   std::get<ImageSource>(spec.source).engine.host = "unix://" + late.string();
-  JobRecord row;
-  row.id = "early";
-  row.flight = "flight";
-  row.spec = EncodeRepeat(spec);
-  row.wish = JobWish::kDetached;
-  ASSERT_TRUE(index_->InsertJob(row).ok());
+  AddRow("early", EncodeRepeat(spec));
   ASSERT_TRUE(service_->Resume().ok());
   const std::shared_ptr<Job> job = scheduler_->Find("early");
   while (!::testing::Matches(::testing::Contains(::testing::HasSubstr(
@@ -151,12 +146,7 @@ TEST_F(PackImageTest, AResumedJobWaitsForItsEngineNoLongerThanItMay) {
   PackService::Options options;
   options.engine_patience = std::chrono::milliseconds(300);
   Open(options);
-  JobRecord row;
-  row.id = "early";
-  row.flight = "flight";
-  row.spec = EncodeRepeat(Spec());
-  row.wish = JobWish::kDetached;
-  ASSERT_TRUE(index_->InsertJob(row).ok());
+  AddRow("early", EncodeRepeat(Spec()));
   engine_.Stop();
   ASSERT_TRUE(service_->Resume().ok());
   const JobSnapshot end = WaitForEnd(*scheduler_->Find("early"));

@@ -19,6 +19,13 @@ using testing::WaitForEnd;
 
 class PackRepeatTest : public testing::ServiceFixture {
  protected:
+  // It waits for its sender, so its job runs until it is told to stop.
+  static PackSpec Upload() {
+    PackSpec spec;
+    spec.source = UploadedSource{.name = "input", .reference = ""};
+    spec.request_id = "r1";
+    return spec;
+  }
   // `force`, so that a second run is visible.
   PackSpec Forced(const std::string& request_id) {
     PackSpec spec = Archive(path_);
@@ -52,11 +59,8 @@ TEST_F(PackRepeatTest, TakesALeaseAsAnyHit) {
   EXPECT_TRUE(Pack(spec).lease.has_value());
 }
 
-// An upload waits for its sender, so its job runs until it is told to stop.
 TEST_F(PackRepeatTest, JoinsTheJobThatRuns) {
-  PackSpec spec;
-  spec.source = UploadedSource{.name = "input", .reference = ""};
-  spec.request_id = "r1";
+  const PackSpec spec = Upload();
   const PackAnswer first = Pack(spec);
   const PackAnswer again = Pack(spec);
   EXPECT_EQ(again.job, first.job);
@@ -75,9 +79,7 @@ TEST_F(PackRepeatTest, JoinsTheJobThatRuns) {
 
 // What it wants of a watch is what it said last.
 TEST_F(PackRepeatTest, ATiedInterestGoesWithItsWatch) {
-  PackSpec spec;
-  spec.source = UploadedSource{.name = "input", .reference = ""};
-  spec.request_id = "r1";
+  PackSpec spec = Upload();
   const std::shared_ptr<Job> job = Pack(spec).job;
   ASSERT_TRUE(
       scheduler_
@@ -115,13 +117,7 @@ TEST_F(PackRepeatTest, TakesUpAJobThatTheLastDaemonLeft) {
   source.engine.host = "unix://" + (files_.path() / "absent.sock").string();
   spec.source = source;
   spec.request_id = "r1";
-  JobRecord row;
-  row.id = "left";
-  row.flight = "flight";
-  row.spec = EncodeRepeat(spec);
-  row.wish = JobWish::kWatched;
-  row.created_ms = Clock::System().NowMs();
-  ASSERT_TRUE(index_->InsertJob(row, "r1").ok());
+  AddRow("left", EncodeRepeat(spec), JobWish::kWatched, "r1");
   ASSERT_TRUE(service_->Resume().ok());
   spec.tied = true;
   const PackAnswer again = Pack(spec);
@@ -158,12 +154,8 @@ TEST_F(PackRepeatTest, IsDoneAnewWhenTheArtifactIsGone) {
 }
 
 TEST_F(PackRepeatTest, KnowsJobsThatOnlyTheIndexKnows) {
-  JobRecord row;
-  row.id = "past";
-  row.source = "demo";
+  AddRow("past", "", JobWish::kDetached, "r1");
   const int64_t now_ms = Clock::System().NowMs();
-  row.created_ms = now_ms;
-  ASSERT_TRUE(index_->InsertJob(row, "r1").ok());
   ASSERT_TRUE(index_
                   ->FinishJob("past", JobRowState::kFailed, Digest(),
                               R"({"code":3,"reason":"BAD_ARCHIVE"})", now_ms)

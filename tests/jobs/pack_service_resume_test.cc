@@ -15,19 +15,6 @@ using testing::WaitForEnd;
 
 class PackResumeTest : public testing::ServiceFixture {
  protected:
-  // As Recover() leaves it.
-  void AddRow(const std::string& id, const std::string& spec,
-              JobWish wish = JobWish::kDetached) {
-    JobRecord row;
-    row.id = id;
-    row.source = "demo";
-    row.flight = "flight of " + id;
-    row.attempt = 2;
-    row.spec = spec;
-    row.wish = wish;
-    row.boot_id = "old";
-    ASSERT_TRUE(index_->InsertJob(row).ok());
-  }
   JobRecord RowOf(const std::string& id) { return **index_->FindJob(id); }
 };
 

@@ -63,6 +63,22 @@ class ServiceFixture : public StoreFixture {
     return end.artifact;
   }
 
+  // A job that an earlier run of the daemon left, as Recover() leaves it.
+  void AddRow(const std::string& id, const std::string& spec,
+              JobWish wish = JobWish::kDetached,
+              const std::string& request_id = "") {
+    JobRecord row;
+    row.id = id;
+    row.source = "demo";
+    row.created_ms = Clock::System().NowMs();
+    row.flight = "flight of " + id;
+    row.attempt = 2;
+    row.spec = spec;
+    row.wish = wish;
+    row.boot_id = "old";
+    ASSERT_TRUE(index_->InsertJob(row, request_id).ok());
+  }
+
   std::string WriteFile(const std::string& name, const std::string& content) {
     const std::string path = (files_.path() / name).string();
     std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
