@@ -33,11 +33,11 @@
 // Talking. One connection, HTTP/2, gRPC (grpc_channel.h). A command is a few
 // unary calls. If the very first call finds that the connection has ended, the
 // daemon was just leaving: the client connects, perhaps starts, and calls once
-// more; Pack has a request_id, so that even so it is one request. Every unary
-// call has a deadline. The client resolves the engine's address from its own
-// environment and sends it, since the daemon was started in another one. A
-// cached artifact is the answer to Pack itself: one round trip, and the process
-// is over.
+// more; Pack has a request_id, but for uploads, so that even so it is one
+// request. Every unary call has a deadline. The client resolves the engine's
+// address from its own environment and sends it, since the daemon was started
+// in another one. A cached artifact is the answer to Pack itself: one round
+// trip, and the process is over.
 //
 // Watching. Otherwise Pack answers with a job and an interest_id, and the
 // client calls WatchJob with both. Events are numbered; the last one is

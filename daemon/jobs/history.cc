@@ -75,6 +75,16 @@ absl::StatusOr<std::shared_ptr<Job>> FindPastJob(const std::string& id,
   return Job::FromPast(past, clock);
 }
 
+absl::StatusOr<std::shared_ptr<Job>> FindAnyJob(const std::string& id,
+                                                const Scheduler& scheduler,
+                                                Index& index,
+                                                const Clock& clock) {
+  if (std::shared_ptr<Job> job = scheduler.Find(id)) {
+    return job;
+  }
+  return FindPastJob(id, index, clock);
+}
+
 absl::StatusOr<std::vector<JobSnapshot>> ListAllJobs(const Scheduler& scheduler,
                                                      Index& index,
                                                      bool include_finished,

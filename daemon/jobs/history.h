@@ -22,6 +22,12 @@ absl::StatusOr<std::shared_ptr<Job>> FindPastJob(const std::string& id,
                                                  Index& index,
                                                  const Clock& clock);
 
+// A job in memory, or a past one. Reason JOB_NOT_FOUND.
+absl::StatusOr<std::shared_ptr<Job>> FindAnyJob(const std::string& id,
+                                                const Scheduler& scheduler,
+                                                Index& index,
+                                                const Clock& clock);
+
 // Jobs in memory and jobs that only the index knows, newest first.
 absl::StatusOr<std::vector<JobSnapshot>> ListAllJobs(const Scheduler& scheduler,
                                                      Index& index,

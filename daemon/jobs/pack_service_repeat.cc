@@ -39,15 +39,12 @@ absl::StatusOr<std::optional<PackAnswer>> PackService::AnswerAgain(
     answer.interest_id = joined->interest_id;
     return answer;
   }
-  answer.job = deps_.scheduler.Find(id);
-  if (answer.job == nullptr) {
-    absl::StatusOr<std::shared_ptr<Job>> past =
-        FindPastJob(id, deps_.index, deps_.clock);
-    if (HasReason(past.status(), "JOB_NOT_FOUND")) {
-      return std::nullopt;
-    }
-    ASSIGN_OR_RETURN(answer.job, std::move(past));
+  absl::StatusOr<std::shared_ptr<Job>> job =
+      FindAnyJob(id, deps_.scheduler, deps_.index, deps_.clock);
+  if (HasReason(job.status(), "JOB_NOT_FOUND")) {
+    return std::nullopt;
   }
+  ASSIGN_OR_RETURN(answer.job, std::move(job));
   const JobSnapshot end = answer.job->Snapshot();
   if (end.state == JobState::kFailed &&
       !HasReason(end.status, "ARTIFACT_GONE")) {

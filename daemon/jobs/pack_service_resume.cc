@@ -10,9 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/status_macros.h"
-#include "base/strings.h"
 #include "image/platform.h"
 #include "jobs/build_fingerprint.h"
 #include "jobs/build_pipeline.h"
@@ -37,13 +35,6 @@ bool MayCome(const absl::Status& status) {
   return HasReason(status, "ENGINE_UNREACHABLE") ||
          HasReason(status, "ENGINE_TIMEOUT") ||
          HasReason(status, "ENGINE_ERROR");
-}
-
-void LogFailure(const Job& job, const absl::Status& noted) {
-  if (!noted.ok()) {
-    Log("jobs")->warn("cannot note whether job {} waits: {}", job.id(),
-                      Printable(std::string(noted.message())));
-  }
 }
 
 }  // namespace
@@ -103,10 +94,11 @@ absl::StatusOr<std::shared_ptr<EngineClient>> PackService::AwaitEngine(
   milliseconds pause = kFirstPause;
   for (bool waits = false;; waits = true) {
     const absl::Status status = engine->Negotiate(job.token()).status();
-    if (status.ok() && waits) {
-      LogFailure(job, deps_.index.MarkRunning(job.id(), deps_.clock.NowMs()));
-    }
     if (status.ok()) {
+      if (waits) {
+        LogFailure(job, "cannot note that it runs",
+                   deps_.index.MarkRunning(job.id(), deps_.clock.NowMs()));
+      }
       return engine;
     }
     if (!MayCome(status) || deps_.clock.Steady() >= engine_wait_ends_) {
@@ -116,7 +108,8 @@ absl::StatusOr<std::shared_ptr<EngineClient>> PackService::AwaitEngine(
       job.events().AddLine(
           "waiting for the engine: " + std::string(status.message()),
           /*warning=*/true);
-      LogFailure(job, deps_.index.MarkQueued(job.id()));
+      LogFailure(job, "cannot note that it waits",
+                 deps_.index.MarkQueued(job.id()));
     }
     RETURN_IF_ERROR(SleepFor(pause, job.token()));
     pause = std::min(2 * pause, kLongestPause);

@@ -199,11 +199,6 @@ void Scheduler::NoteJoined(const Request& request,
   if (submission.job->AddWish(WishOf(request))) {
     NoteWish(*submission.job);
   }
-  if (!request.request_id.empty()) {
-    LogFailure(*submission.job, "cannot note a request of it",
-               index_.NoteRequest(request.request_id, submission.job->id(),
-                                  clock_.NowMs()));
-  }
 }
 
 std::optional<Scheduler::Submission> Scheduler::Join(const std::string& job_id,
@@ -230,6 +225,11 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
   RETURN_IF_ERROR(JoinOrAdd(request, crashes, submission));
   if (submission.joined) {
     NoteJoined(request, submission);
+    if (!request.request_id.empty()) {
+      LogFailure(*submission.job, "cannot note a request of it",
+                 index_.NoteRequest(request.request_id, submission.job->id(),
+                                    clock_.NowMs()));
+    }
   }
   if (submission.joined || submission.remembered) {
     return submission;

@@ -99,8 +99,8 @@ class Scheduler {
     std::string client;
     // How to ask for the same again: JobRecord::spec.
     std::string spec = {};
-    // Not empty: noted with the job. The same one again is the same caller, and
-    // has the same interest.
+    // Not empty: Submit() notes it with the job. The same one again is the same
+    // caller, and has the same interest.
     std::string request_id = {};
   };
   struct Submission {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/status_macros.h"
 #include "jobs/errors.h"
 #include "jobs/history.h"
 #include "jobs/scheduler.h"
@@ -75,10 +76,8 @@ void Scheduler::DropIfQueued(const std::shared_ptr<Job>& job) {
 
 absl::StatusOr<std::shared_ptr<Job>> Scheduler::Cancel(
     const std::string& job_id, const std::string& interest_id, bool force) {
-  std::shared_ptr<Job> job = Find(job_id);
-  if (job == nullptr) {
-    return FindPastJob(job_id, index_, clock_);
-  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                   FindAnyJob(job_id, *this, index_, clock_));
   if (IsTerminal(job->state())) {
     return job;
   }

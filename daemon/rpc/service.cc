@@ -91,14 +91,6 @@ absl::Status BottledService::FillInfo(const std::string& search_path,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<Job>> BottledService::FindJob(
-    const std::string& id) {
-  if (std::shared_ptr<Job> job = deps_.scheduler.Find(id)) {
-    return job;
-  }
-  return FindPastJob(id, deps_.index, deps_.clock);
-}
-
 grpc::Status BottledService::GetInfo(grpc::ServerContext* context,
                                      const v1::GetInfoRequest* request,
                                      v1::GetInfoResponse* response) {
@@ -171,7 +163,8 @@ grpc::Status BottledService::UploadArchive(
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* BottledService::WatchJob(
     grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) {
-  absl::StatusOr<std::shared_ptr<Job>> job = FindJob(request->job_id());
+  absl::StatusOr<std::shared_ptr<Job>> job =
+      FindAnyJob(request->job_id(), deps_.scheduler, deps_.index, deps_.clock);
   if (!job.ok()) {
     return new FailedWatch(ToGrpcStatus(context, job.status()));
   }
@@ -184,7 +177,8 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* BottledService::WatchJob(
 grpc::Status BottledService::GetJob(grpc::ServerContext* context,
                                     const v1::GetJobRequest* request,
                                     v1::GetJobResponse* response) {
-  const absl::StatusOr<std::shared_ptr<Job>> job = FindJob(request->job_id());
+  const absl::StatusOr<std::shared_ptr<Job>> job =
+      FindAnyJob(request->job_id(), deps_.scheduler, deps_.index, deps_.clock);
   if (job.ok()) {
     *response->mutable_job() = ToProto((*job)->Snapshot(), deps_.objects);
   }

@@ -185,8 +185,6 @@ class BottledService : public v1::Bottled::WithCallbackMethod_WatchJob<
                         v1::GetInfoResponse* response);
   void FillDisk(v1::DiskInfo* disk);
   absl::Status FillIntegrity(v1::GetInfoResponse* response);
-  // A live job, or a finished one rebuilt from its row. Reason JOB_NOT_FOUND.
-  absl::StatusOr<std::shared_ptr<Job>> FindJob(const std::string& id);
 
   // Constant after construction.
   const Deps deps_;

@@ -22,17 +22,6 @@ namespace {
 constexpr std::string_view kWatchedSeen = "watched_seen_ms";
 constexpr std::string_view kWatchedSince = "watched_since_ms";
 
-absl::StatusOr<std::string> GetMeta(Connection& c, std::string_view name) {
-  Statement::Use use(c.statements.meta_get);
-  ASSIGN_OR_RETURN(const bool row, use.Bind(name).Step());
-  return row ? use.Text(0) : std::string();
-}
-
-absl::Status SetMeta(Connection& c, std::string_view name,
-                     std::string_view value) {
-  return Statement::Use(c.statements.meta_set).Bind(name).Bind(value).Run();
-}
-
 // "yes" while nobody has the database open.
 constexpr std::string_view kClosed = "closed";
 
@@ -87,6 +76,17 @@ absl::StatusOr<std::string> EnsureRandom(Connection& c, std::string_view name) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> GetMeta(Connection& c, std::string_view name) {
+  Statement::Use use(c.statements.meta_get);
+  ASSIGN_OR_RETURN(const bool row, use.Bind(name).Step());
+  return row ? use.Text(0) : std::string();
+}
+
+absl::Status SetMeta(Connection& c, std::string_view name,
+                     std::string_view value) {
+  return Statement::Use(c.statements.meta_set).Bind(name).Bind(value).Run();
+}
 
 absl::StatusOr<std::unique_ptr<Index>> Index::Open(
     const std::filesystem::path& path, const InstanceLock& /*lock*/) {

@@ -95,8 +95,6 @@ struct Index::State {
 
   // Open() has looked at all of it, and nobody has noted that yet.
   std::atomic<bool> checked_at_open = false;
-  // When it was last looked at, of what the disk had no room to note.
-  std::atomic<int64_t> checked_ms = 0;
 
   Mutex mu;
   std::function<bool(const std::string& why)> on_full ABSL_GUARDED_BY(mu);
@@ -136,6 +134,11 @@ struct Index::State {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   absl::Status WritePending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 };
+
+// A value of the table meta; empty when there is none.
+absl::StatusOr<std::string> GetMeta(Connection& c, std::string_view name);
+absl::Status SetMeta(Connection& c, std::string_view name,
+                     std::string_view value);
 
 // "queued" … "interrupted": the text of a state in the database.
 std::string_view JobStateText(JobRowState state);

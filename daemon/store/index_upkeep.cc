@@ -21,12 +21,6 @@ constexpr int64_t kFutureMs = int64_t{3600} * 1000;
 // Pages of 4 KiB; few, so that nobody waits long.
 constexpr char kVacuum[] = "PRAGMA incremental_vacuum(1000)";
 
-// No other check is due yet after one at `checked_ms`.
-bool IsFresh(int64_t checked_ms, int64_t now_ms) {
-  return checked_ms > now_ms - kCheckIntervalMs &&
-         checked_ms <= now_ms + kFutureMs;
-}
-
 int64_t RoundNumber(const json& object, const char* member) {
   const auto it = object.find(member);
   return it != object.end() && it->is_number_integer() ? it->get<int64_t>() : 0;
@@ -67,22 +61,14 @@ absl::Status Index::SetScrubRound(const ScrubRound& round) {
       {"started_ms", round.started_ms}, {"finished_ms", round.finished_ms},
       {"artifacts", round.artifacts},   {"bytes", round.bytes},
       {"damaged", round.damaged},       {"unread", round.unread}};
-  return state_->Write([&](Connection& c) {
-    return Statement::Use(c.statements.meta_set)
-        .Bind(kScrubRound)
-        .Bind(object.dump())
-        .Run();
-  });
+  return state_->Write(
+      [&](Connection& c) { return SetMeta(c, kScrubRound, object.dump()); });
 }
 
 absl::StatusOr<std::optional<ScrubRound>> Index::LastScrubRound() {
-  ASSIGN_OR_RETURN(
-      const std::string text,
-      state_->Read([](Connection& c) -> absl::StatusOr<std::string> {
-        Statement::Use use(c.statements.meta_get);
-        ASSIGN_OR_RETURN(const bool row, use.Bind(kScrubRound).Step());
-        return row ? use.Text(0) : std::string();
-      }));
+  ASSIGN_OR_RETURN(const std::string text, state_->Read([](Connection& c) {
+    return GetMeta(c, kScrubRound);
+  }));
   const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
   std::optional<ScrubRound> round;
   if (object.is_object()) {
@@ -112,17 +98,13 @@ absl::Status Index::CheckIfDue(int64_t now_ms) {
     RETURN_IF_ERROR(state_->CheckWritable());
   }
   if (!state_->checked_at_open.exchange(false)) {
-    ASSIGN_OR_RETURN(
-        const bool due,
-        state_->Read([&](Connection& c) -> absl::StatusOr<bool> {
-          Statement::Use use(c.statements.meta_get);
-          ASSIGN_OR_RETURN(const bool row, use.Bind(kCheckedMs).Step());
-          int64_t noted_ms = 0;
-          return !IsFresh(state_->checked_ms, now_ms) &&
-                 !(row && absl::SimpleAtoi(use.Text(0), &noted_ms) &&
-                   IsFresh(noted_ms, now_ms));
-        }));
-    if (!due) {
+    ASSIGN_OR_RETURN(const std::string last, state_->Read([](Connection& c) {
+      return GetMeta(c, kCheckedMs);
+    }));
+    int64_t last_ms = 0;
+    // A time in the future is from before the clock was set back.
+    if (absl::SimpleAtoi(last, &last_ms) &&
+        last_ms > now_ms - kCheckIntervalMs && last_ms <= now_ms + kFutureMs) {
       return absl::OkStatus();
     }
     // A read: what it finds makes the index degraded.
@@ -134,12 +116,8 @@ absl::Status Index::CheckIfDue(int64_t now_ms) {
         });
     RETURN_IF_ERROR(checked.status());
   }
-  state_->checked_ms = now_ms;
   return state_->Write([&](Connection& c) {
-    return Statement::Use(c.statements.meta_set)
-        .Bind(kCheckedMs)
-        .Bind(std::to_string(now_ms))
-        .Run();
+    return SetMeta(c, kCheckedMs, std::to_string(now_ms));
   });
 }
 
