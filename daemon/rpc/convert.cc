@@ -10,7 +10,10 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/time_util.h"
+#include "image/digest.h"
 #include "jobs/miss.h"
 #include "rpc/convert_cache.h"
 #include "rpc/convert_source.h"
@@ -52,6 +55,24 @@ absl::StatusOr<EngineEndpoint> EngineFromProto(
     const absl::StatusOr<EngineEndpoint>& default_engine) {
   return request.has_engine() ? EndpointFromProto(request.engine())
                               : default_engine;
+}
+
+// Its request_id with what it asks for: the same one for something else is
+// another request, since it must not be answered with the first one's artifact.
+std::string RequestName(const v1::PackRequest& request) {
+  v1::PackRequest asked = request;
+  // What a caller may change between two tries.
+  asked.clear_cancel_on_disconnect();
+  asked.clear_lease();
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream out(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&out);
+    // Or maps have no order.
+    coded.SetSerializationDeterministic(true);
+    asked.SerializeToCodedStream(&coded);
+  }
+  return Sha256Of(bytes).hex();
 }
 
 absl::Status CheckRequestId(const v1::PackRequest& request) {
@@ -282,7 +303,9 @@ absl::StatusOr<PackSpec> FromProto(
     ASSIGN_OR_RETURN(spec.lease, FromProto(request.lease()));
   }
   RETURN_IF_ERROR(CheckRequestId(request));
-  spec.request_id = request.request_id();
+  if (!request.request_id().empty()) {
+    spec.request_id = RequestName(request);
+  }
   spec.force = request.force();
   spec.tied = request.cancel_on_disconnect();
   return spec;
