@@ -1,8 +1,8 @@
 // watch_bench SOCKET JOB STREAMS CONNECTIONS: many WatchJob streams of one job,
 // which runs all the time. Opens STREAMS of them over CONNECTIONS connections,
 // says "open" in a line of JSON with what it measured (milliseconds), and waits
-// for a line on standard input. Then it cancels all streams, opens them once
-// more, and says "again".
+// for a line on standard input. Then it cancels all streams, waits until the
+// daemon has none of them, opens them once more, and says "again".
 //
 // watch_bench ask SOCKET: what somebody else sees meanwhile. Calls GetInfo
 // again and again until standard input ends, and says how long that took.
@@ -77,9 +77,11 @@ class Watch : public grpc::ClientReadReactor<v1::WatchJobResponse> {
     StartRead(&response_);
   }
 
-  void OnDone(const grpc::Status& /*status*/) override {
+  void OnDone(const grpc::Status& status) override {
     const std::lock_guard lock(wave_.mu);
-    wave_.failed += heard_ ? 0 : 1;
+    if (!heard_ && ++wave_.failed == 1) {
+      fmt::print(stderr, "the first that failed: {}\n", status.error_message());
+    }
     ++wave_.done;
   }
 
@@ -119,16 +121,33 @@ class Streams {
     });
   }
 
-  // Cancels them, and waits until all are done.
-  double Close() {
+  // Cancels them, and waits until all are done, and the daemon has only
+  // `others`, those of other processes. Milliseconds.
+  double Close(int others) {
     const auto begin = steady_clock::now();
     for (Watch& watch : watches_) {
       watch.Cancel();
     }
     Wait([this] { return wave_->done == static_cast<int>(watches_.size()); });
+    while (Watchers() > others) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     const double ms = MsSince(begin);
     watches_.clear();
     return ms;
+  }
+
+  // WatchJob streams of the daemon, of this process and others.
+  int Watchers() {
+    grpc::ClientContext context;
+    v1::GetInfoResponse info;
+    const grpc::Status status =
+        stubs_.front()->GetInfo(&context, v1::GetInfoRequest(), &info);
+    if (!status.ok()) {
+      fmt::print(stderr, "GetInfo: {}\n", status.error_message());
+      std::exit(EXIT_FAILURE);
+    }
+    return info.watcher_count();
   }
 
   int failed() const { return wave_->failed; }
@@ -187,6 +206,7 @@ class Asker {
 int Run(const std::string& socket, const std::string& job, int count,
         int connections) {
   Streams streams(socket, connections);
+  const int others = streams.Watchers();
   streams.Open(job, count);
   fmt::print(R"({{"open":{},"failed":{},"first":{}}})"
              "\n",
@@ -195,12 +215,12 @@ int Run(const std::string& socket, const std::string& job, int count,
   std::fflush(stdout);
   while (std::getchar() != '\n' && !std::feof(stdin)) {
   }
-  const double close_ms = streams.Close();
+  const double close_ms = streams.Close(others);
   streams.Open(job, count);
   fmt::print(R"({{"again":{},"failed":{},"cancel":{:.1f}}})"
              "\n",
              streams.first_ms().size(), streams.failed(), close_ms);
-  streams.Close();
+  streams.Close(others);
   return EXIT_SUCCESS;
 }
 

@@ -272,6 +272,8 @@ std::string DescribeInfo(const v1::GetInfoResponse& info) {
       {"Jobs", fmt::format("{} active, at most {} at once and {} waiting",
                            info.active_job_count(), limits.max_running_jobs(),
                            limits.max_queued_jobs())},
+      {"Watchers", fmt::format("{}, at most {}", info.watcher_count(),
+                               limits.max_watchers())},
       {"Largest image",
        fmt::format("{} in {} entries", FormatBytes(limits.max_unpacked_bytes()),
                    limits.max_entries())},

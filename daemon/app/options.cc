@@ -78,7 +78,7 @@ const std::vector<Setting>& Settings() {
        .min = 1,
        .max = 10'000},
       {.name = "max-watchers",
-       .help = "WatchJob streams",
+       .help = "Streams of jobs, events and held leases",
        .number = &Options::max_watchers,
        .min = 1,
        .max = 100'000},

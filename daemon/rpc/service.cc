@@ -77,6 +77,7 @@ absl::Status BottledService::FillInfo(const std::string& search_path,
   response->set_free_bytes(FreeBytes(info_.places.cache_dir).value_or(0));
   FillDisk(response->mutable_disk());
   response->set_active_job_count(deps_.scheduler.active_count());
+  response->set_watcher_count(watch_hub_.count());
   v1::Limits& limits = *response->mutable_limits();
   limits.set_max_running_jobs(info_.max_running_jobs);
   limits.set_max_queued_jobs(info_.max_queued_jobs);

@@ -75,6 +75,11 @@ void WatchHub::Remove(int64_t id) {
   }
 }
 
+int WatchHub::count() {
+  MutexLock lock(mu_);
+  return static_cast<int>(watchers_.size());
+}
+
 void WatchHub::CallNext() {
   const int64_t id = ready_.front();
   ready_.pop_front();

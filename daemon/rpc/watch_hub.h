@@ -47,6 +47,9 @@ class WatchHub {
   // Waits for a call that is under way. Not to be called from one.
   void Remove(int64_t id);
 
+  // Those that are registered.
+  int count();
+
  private:
   struct Watcher {
     std::string connection;

@@ -34,9 +34,11 @@ TEST(WatchHubTest, AConnectionHasItsOwnLimit) {
   EXPECT_TRUE(hub.Add("fd:2", [] {}).ok());
   EXPECT_TRUE(hub.Add("fd:2", [] {}).ok());
   EXPECT_TRUE(HasReason(hub.Add("fd:2", [] {}).status(), "TOO_MANY_WATCHERS"));
+  EXPECT_EQ(hub.count(), WatchHub::kMaxPerConnection + 2);
   // A place that was given back can be taken; twice is once.
   hub.Remove(ids.front());
   hub.Remove(ids.front());
+  EXPECT_EQ(hub.count(), WatchHub::kMaxPerConnection + 1);
   EXPECT_TRUE(hub.Add("fd:1", [] {}).ok());
   EXPECT_FALSE(hub.Add("fd:1", [] {}).ok());
 }
