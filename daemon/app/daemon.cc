@@ -27,7 +27,7 @@ namespace {
 // After the jobs have ended, calls in flight only have to answer.
 constexpr std::chrono::seconds kCallGrace(2);
 constexpr std::chrono::minutes kSweepInterval(5);
-constexpr std::chrono::seconds kDiskInterval(1);
+constexpr std::chrono::seconds kWatchInterval(1);
 // A plan does not wait longer than this for an engine that hangs.
 constexpr std::chrono::seconds kQuickTimeout(2);
 
@@ -248,9 +248,12 @@ absl::Status Daemon::Serve(const Clock& clock) {
   RETURN_IF_ERROR(warming_->Start());
   sweeping_ = std::make_unique<Periodic>(
       kSweepInterval, [this](const CancelToken& cancel) { Sweep(cancel); });
-  disk_watching_ = std::make_unique<Periodic>(
-      kDiskInterval,
-      [this](const CancelToken& cancel) { disk_watch_->Tick(cancel); });
+  idle_release_ = std::make_unique<IdleRelease>(IdleRelease::Self());
+  watching_ = std::make_unique<Periodic>(kWatchInterval,
+                                         [this](const CancelToken& cancel) {
+                                           disk_watch_->Tick(cancel);
+                                           idle_release_->Tick();
+                                         });
   integrity_ = std::make_unique<Integrity>(
       Scrubber::Deps{.index = *index_,
                      .objects = *objects_,
@@ -292,7 +295,7 @@ void Daemon::Stop() {
   if (scheduler_ != nullptr) {
     scheduler_->Stop(std::chrono::seconds(options_.drain_seconds));
   }
-  disk_watching_.reset();
+  watching_.reset();
   if (feed_ != nullptr) {
     // Streams of events have no end of their own.
     feed_->Close();

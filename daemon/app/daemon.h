@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "app/idle_release.h"
 #include "app/integrity.h"
 #include "app/options.h"
 #include "app/periodic.h"
@@ -128,7 +129,9 @@ class Daemon {
   std::unique_ptr<Server> server_;
   std::unique_ptr<Periodic> sweeping_;
   std::unique_ptr<DiskWatch> disk_watch_;
-  std::unique_ptr<Periodic> disk_watching_;
+  std::unique_ptr<IdleRelease> idle_release_;
+  // What is looked at every second.
+  std::unique_ptr<Periodic> watching_;
   std::unique_ptr<Integrity> integrity_;
   // True when we bound the socket ourselves and must unlink it.
   bool own_socket_ = false;

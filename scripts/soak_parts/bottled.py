@@ -23,6 +23,9 @@ ROOMY = ("--cache-max-bytes", str(1 << 45), "--cache-min-free-bytes", "1")
 NARROW = ("--cache-max-bytes", "1", "--cache-min-free-bytes", "1",
           "--cache-min-age-minutes", "0")
 
+# Seconds, see daemon/app/idle_release.h.
+REST = 8
+
 
 def sha256(path):
     return "sha256:" + hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
@@ -146,6 +149,16 @@ class Bottled:
 
     def rss_mb(self):
         return self.status("VmRSS") / 1024
+
+    def rss_mb_at_rest(self):
+        """At its least within some seconds, after which the daemon has given
+        back what it does not use."""
+        end = time.monotonic() + REST
+        least = self.rss_mb()
+        while time.monotonic() < end:
+            time.sleep(0.5)
+            least = min(least, self.rss_mb())
+        return least
 
     def fd_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

@@ -56,6 +56,8 @@ def run(report, _rng):
             bench.stdin.flush()
             again = json.loads(bench.stdout.readline())
             bench.wait(120)
+            feeder.over.set()
+            rest = daemon.rss_mb_at_rest()
         finally:
             for process in (bench, asker):
                 process.kill()
@@ -73,3 +75,4 @@ def run(report, _rng):
         report.timing("GetInfo meanwhile, p99", asked["unary"]["p99"], 50)
         report.timing("all cancelled", again["cancel"], 1000)
         report.at_most("resident memory of the daemon", rss, 300, "MB")
+        report.figure("resident memory at rest again", rest, "MB")
