@@ -1,12 +1,15 @@
 // PackService with an engine's images. The engine is a fake, so that it can be
 // slow, wrong and counted; real ones are in tests/e2e.
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "base/error.h"
 #include "fakes/fake_engine.h"
@@ -29,7 +32,10 @@ constexpr std::chrono::seconds kPatience(60);
 
 class PackImageTest : public testing::ServiceFixture {
  protected:
-  PackImageTest() { Serve("demo:1", Image("hello")); }
+  explicit PackImageTest(EngineClient::Options engine = EngineClient::Options())
+      : ServiceFixture(engine) {
+    Serve("demo:1", Image("hello"));
+  }
 
   static testing::TestImage Image(const std::string& content) {
     return {.layers = {MakeLayer({{"etc/", ""}, {"etc/motd", content}})}};
@@ -140,6 +146,37 @@ TEST_F(PackImageTest, AResumedJobWaitsForItsEngine) {
   std::filesystem::create_symlink(engine_.host().substr(7), late);
   const JobSnapshot end = WaitForEnd(*job);
   EXPECT_EQ(end.state, JobState::kSucceeded) << end.status;
+}
+
+class PackSilentImageTest : public PackImageTest {
+ protected:
+  static EngineClient::Options Hasty() {
+    EngineClient::Options options;
+    options.unary_timeout = std::chrono::seconds(3);
+    return options;
+  }
+  PackSilentImageTest() : PackImageTest(Hasty()) {}
+};
+
+// Its service manager listens for it before it runs, and it before it is ready.
+TEST_F(PackSilentImageTest, AResumedJobWaitsForAnEngineThatIsNotReady) {
+  testing::FakeReply silent;
+  silent.delay = std::chrono::hours(1);
+  testing::FakeReply cut_off;
+  cut_off.hang_up = true;
+  testing::FakeReply ready;
+  ready.fields = {{"Api-Version", "1.41"}};
+  const auto asked = std::make_shared<std::atomic<size_t>>(0);
+  const std::vector<testing::FakeReply> replies = {
+      silent, cut_off, testing::FakeReply::Error(503, "starting"), ready};
+  engine_.Route("/_ping", [=](const testing::FakeRequest&) {
+    return replies[std::min((*asked)++, replies.size() - 1)];
+  });
+  AddRow("early", EncodeRepeat(Spec()));
+  ASSERT_TRUE(service_->Resume().ok());
+  const JobSnapshot end = WaitForEnd(*scheduler_->Find("early"));
+  EXPECT_EQ(end.state, JobState::kSucceeded) << end.status;
+  EXPECT_GE(*asked, replies.size());
 }
 
 TEST_F(PackImageTest, AResumedJobWaitsForItsEngineNoLongerThanItMay) {

@@ -15,7 +15,9 @@ namespace bottled::testing {
 
 class ServiceFixture : public StoreFixture {
  protected:
-  ServiceFixture() {
+  explicit ServiceFixture(
+      EngineClient::Options engine = EngineClient::Options())
+      : engines_(engine) {
     PackService::Options options;
     options.packer_threads = 1;
     Open(options);
@@ -92,7 +94,7 @@ class ServiceFixture : public StoreFixture {
   }
 
   TempDir files_;
-  Engines engines_{EngineClient::Options()};
+  Engines engines_;
   EngineObjects engine_objects_{*index_, engines_, Clock::System()};
   Leases leases_{*index_, Clock::System()};
   // The tests that push choose where it listens.
