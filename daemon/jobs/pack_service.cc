@@ -49,8 +49,8 @@ absl::StatusOr<PackAnswer> PackService::Pack(const PackSpec& spec,
     RETURN_IF_ERROR(Leases::Check(*spec.lease));
   }
   std::optional<DigestLocks::Hold> name;
-  if (!spec.request_id.empty()) {
-    name.emplace(answering_, Sha256Of(spec.request_id));
+  if (!spec.request_key.empty()) {
+    name.emplace(answering_, Sha256Of(spec.request_key));
   }
   for (int tries = 1;; ++tries) {
     ASSIGN_OR_RETURN(std::optional<PackAnswer> again, AnswerAgain(spec));
@@ -183,7 +183,7 @@ absl::StatusOr<PackAnswer> PackService::Submit(
                                            .job_class = spec.job_class,
                                            .client = spec.client,
                                            .spec = EncodeRepeat(spec),
-                                           .request_id = spec.request_id},
+                                           .request_key = spec.request_key},
                                           std::move(make_work)));
   PackAnswer answer;
   answer.job = submission.job;

@@ -83,9 +83,10 @@ struct PackSpec {
   std::string client = {};
   // Of a cached artifact, taken in the same step.
   std::optional<LeaseSpec> lease = std::nullopt;
-  // What the caller calls this request, to repeat it: what became of it the
-  // first time is the answer. Empty: it is a new one. Not for uploads.
-  std::string request_id = {};
+  // The same for a request that is repeated, and for no other one: what became
+  // of it the first time is the answer. Empty: it is a new one. Not for
+  // uploads.
+  std::string request_key = {};
 };
 
 struct PackAnswer {

@@ -15,12 +15,12 @@ namespace bottled {
 
 absl::StatusOr<std::optional<PackAnswer>> PackService::AnswerAgain(
     const PackSpec& spec) {
-  if (spec.request_id.empty()) {
+  if (spec.request_key.empty()) {
     return std::nullopt;
   }
   ASSIGN_OR_RETURN(
       const std::string id,
-      deps_.index.JobOfRequest(spec.request_id, deps_.clock.NowMs()));
+      deps_.index.JobOfRequest(spec.request_key, deps_.clock.NowMs()));
   if (id.empty()) {
     return std::nullopt;
   }
@@ -33,7 +33,7 @@ absl::StatusOr<std::optional<PackAnswer>> PackService::AnswerAgain(
                                 .tied = spec.tied,
                                 .job_class = spec.job_class,
                                 .client = spec.client,
-                                .request_id = spec.request_id});
+                                .request_key = spec.request_key});
   if (joined.has_value()) {
     answer.job = joined->job;
     answer.interest_id = joined->interest_id;

@@ -119,9 +119,9 @@ std::string Scheduler::NewInterestId() {
 }
 
 std::string Scheduler::InterestOf(const Request& request, const Job& job) {
-  return request.request_id.empty()
+  return request.request_key.empty()
              ? NewInterestId()
-             : Sha256Of(request.request_id + " " + job.id()).hex();
+             : Sha256Of(request.request_key + " " + job.id()).hex();
 }
 
 void Scheduler::Register(const std::shared_ptr<Job>& job) {
@@ -178,7 +178,7 @@ absl::Status Scheduler::InsertRow(const Request& request, const Job& job) {
                                     .attempt = job.attempt(),
                                     .spec = request.spec,
                                     .wish = wish},
-                                   request.request_id));
+                                   request.request_key));
   // Who joined meanwhile found no row to write it to.
   if (job.wish() != wish) {
     NoteWish(job);
@@ -225,9 +225,9 @@ absl::StatusOr<Scheduler::Submission> Scheduler::Submit(
   RETURN_IF_ERROR(JoinOrAdd(request, crashes, submission));
   if (submission.joined) {
     NoteJoined(request, submission);
-    if (!request.request_id.empty()) {
+    if (!request.request_key.empty()) {
       LogFailure(*submission.job, "cannot note a request of it",
-                 index_.NoteRequest(request.request_id, submission.job->id(),
+                 index_.NoteRequest(request.request_key, submission.job->id(),
                                     clock_.NowMs()));
     }
   }

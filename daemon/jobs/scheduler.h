@@ -101,7 +101,7 @@ class Scheduler {
     std::string spec = {};
     // Not empty: Submit() notes it with the job. The same one again is the same
     // caller, and has the same interest.
-    std::string request_id = {};
+    std::string request_key = {};
   };
   struct Submission {
     std::shared_ptr<Job> job;

@@ -59,7 +59,9 @@ absl::StatusOr<EngineEndpoint> EngineFromProto(
 
 // Its request_id with what it asks for: the same one for something else is
 // another request, since it must not be answered with the first one's artifact.
-std::string RequestName(const v1::PackRequest& request) {
+// The bytes, and so the key, may be others in another release: then the request
+// is done anew.
+std::string RequestKey(const v1::PackRequest& request) {
   v1::PackRequest asked = request;
   // What a caller may change between two tries.
   asked.clear_cancel_on_disconnect();
@@ -304,7 +306,7 @@ absl::StatusOr<PackSpec> FromProto(
   }
   RETURN_IF_ERROR(CheckRequestId(request));
   if (!request.request_id().empty()) {
-    spec.request_id = RequestName(request);
+    spec.request_key = RequestKey(request);
   }
   spec.force = request.force();
   spec.tied = request.cancel_on_disconnect();

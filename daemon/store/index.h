@@ -226,9 +226,9 @@ class Index {
 
   // At most one open job per key (a unique index): else JOB_EXISTS, here and in
   // SetJobKey(). So the row of a dying job must end before its successor's is
-  // inserted. With `request_id`, NoteRequest() in the same transaction.
+  // inserted. With `request_key`, NoteRequest() in the same transaction.
   absl::Status InsertJob(const JobRecord& job,
-                         const std::string& request_id = "");
+                         const std::string& request_key = "");
   absl::Status MarkRunning(const std::string& id, int64_t now_ms);
   // It waits again, without a key, as if it had never run.
   absl::Status MarkQueued(const std::string& id);
@@ -279,11 +279,12 @@ class Index {
   absl::Status ForgetCrashes(const std::string& flight);
 
   // --- requests -----------------------------------------------------------
-  // A request that its caller called `id` is answered by a job, for 24 hours.
-  absl::Status NoteRequest(const std::string& id, const std::string& job_id,
+  // The request of this key (PackSpec::request_key) is answered by a job, for
+  // 24 hours.
+  absl::Status NoteRequest(const std::string& key, const std::string& job_id,
                            int64_t now_ms);
   // The job's ID, which need not be known any more; empty = never heard of it.
-  absl::StatusOr<std::string> JobOfRequest(const std::string& id,
+  absl::StatusOr<std::string> JobOfRequest(const std::string& key,
                                            int64_t now_ms);
 
   // --- bottles -----------------------------------------------------------

@@ -98,7 +98,7 @@ absl::StatusOr<bool> WriteJobEnd(Connection& c, const JobEnd& end) {
 }
 
 absl::Status Index::InsertJob(const JobRecord& job,
-                              const std::string& request_id) {
+                              const std::string& request_key) {
   return state_->Write([&](Connection& c) -> absl::Status {
     RETURN_IF_ERROR(CheckKeyFree(c, job.id, job.content_key));
     Statement::Use use(c.statements.job_put);
@@ -113,9 +113,9 @@ absl::Status Index::InsertJob(const JobRecord& job,
                         .Bind(job.spec)
                         .Bind(static_cast<int64_t>(job.wish))
                         .Run());
-    return request_id.empty()
+    return request_key.empty()
                ? absl::OkStatus()
-               : WriteRequest(c, request_id, job.id, job.created_ms);
+               : WriteRequest(c, request_key, job.id, job.created_ms);
   });
 }
 

@@ -284,7 +284,7 @@ CREATE TABLE crash(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-// What callers called their requests, so that one that is repeated is the same.
+// Keys of requests (PackSpec::request_key), so that a repeated one is the same.
 constexpr char kRequests[] = R"sql(
 CREATE TABLE request(
   id TEXT PRIMARY KEY,

@@ -23,14 +23,14 @@ class PackRepeatTest : public testing::ServiceFixture {
   static PackSpec Upload() {
     PackSpec spec;
     spec.source = UploadedSource{.name = "input", .reference = ""};
-    spec.request_id = "r1";
+    spec.request_key = "r1";
     return spec;
   }
   // `force`, so that a second run is visible.
-  PackSpec Forced(const std::string& request_id) {
+  PackSpec Forced(const std::string& request_key) {
     PackSpec spec = Archive(path_);
     spec.force = true;
-    spec.request_id = request_id;
+    spec.request_key = request_key;
     return spec;
   }
   size_t Jobs() { return index_->ListJobs(true, 100)->size(); }
@@ -116,7 +116,7 @@ TEST_F(PackRepeatTest, TakesUpAJobThatTheLastDaemonLeft) {
   source.reference = "demo:1";
   source.engine.host = "unix://" + (files_.path() / "absent.sock").string();
   spec.source = source;
-  spec.request_id = "r1";
+  spec.request_key = "r1";
   AddRow("left", EncodeRepeat(spec), JobWish::kWatched, "r1");
   ASSERT_TRUE(service_->Resume().ok());
   spec.tied = true;

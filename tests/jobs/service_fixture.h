@@ -68,7 +68,7 @@ class ServiceFixture : public StoreFixture {
   // A job that an earlier run of the daemon left, as Recover() leaves it.
   void AddRow(const std::string& id, const std::string& spec,
               JobWish wish = JobWish::kDetached,
-              const std::string& request_id = "") {
+              const std::string& request_key = "") {
     JobRecord row;
     row.id = id;
     row.source = "demo";
@@ -78,7 +78,7 @@ class ServiceFixture : public StoreFixture {
     row.spec = spec;
     row.wish = wish;
     row.boot_id = "old";
-    ASSERT_TRUE(index_->InsertJob(row, request_id).ok());
+    ASSERT_TRUE(index_->InsertJob(row, request_key).ok());
   }
 
   std::string WriteFile(const std::string& name, const std::string& content) {

@@ -43,18 +43,18 @@ TEST(ConvertTest, TakesAnImage) {
   EXPECT_EQ(spec->options.memory_mib, PackOptions().memory_mib);
 }
 
-TEST(ConvertTest, ARequestIdIsThatOfOneRequest) {
-  const auto name = [](const v1::PackRequest& request) {
-    return FromProto(request, NoDefault())->request_id;
+TEST(ConvertTest, ARequestIdIsOfOneRequest) {
+  const auto key = [](const v1::PackRequest& request) {
+    return FromProto(request, NoDefault())->request_key;
   };
-  EXPECT_EQ(name(ImageRequest("app:1")), "");
+  EXPECT_EQ(key(ImageRequest("app:1")), "");
   v1::PackRequest request = ImageRequest("app:1");
   request.set_request_id("r1");
   v1::PackRequest again = request;
   again.set_cancel_on_disconnect(true);
   again.mutable_lease()->set_holder("test");
   again.mutable_lease()->set_ttl_seconds(60);
-  EXPECT_EQ(name(again), name(request));
+  EXPECT_EQ(key(again), key(request));
   // As often as it takes to see maps in two orders.
   const auto build = [](int first) {
     v1::PackRequest made;
@@ -68,7 +68,7 @@ TEST(ConvertTest, ARequestIdIsThatOfOneRequest) {
     return made;
   };
   for (int first = 1; first < 16; ++first) {
-    EXPECT_EQ(name(build(first)), name(build(0)));
+    EXPECT_EQ(key(build(first)), key(build(0)));
   }
   for (const auto& change : std::vector<void (*)(v1::PackRequest&)>{
            [](v1::PackRequest& r) { r.set_request_id("r2"); },
@@ -82,7 +82,7 @@ TEST(ConvertTest, ARequestIdIsThatOfOneRequest) {
            }}) {
     v1::PackRequest other = request;
     change(other);
-    EXPECT_NE(name(other), name(request)) << other.ShortDebugString();
+    EXPECT_NE(key(other), key(request)) << other.ShortDebugString();
   }
 }
 
