@@ -2,7 +2,7 @@
 // which runs all the time. Opens STREAMS of them over CONNECTIONS connections,
 // says "open" in a line of JSON with what it measured (milliseconds), and waits
 // for a line on standard input. Then it cancels all streams, waits until the
-// daemon has none of them, opens them once more, and says "again".
+// daemon has no more than before, opens them once more, and says "again".
 //
 // watch_bench ask SOCKET: what somebody else sees meanwhile. Calls GetInfo
 // again and again until standard input ends, and says how long that took.
@@ -30,6 +30,8 @@ namespace bottled {
 namespace {
 
 using std::chrono::steady_clock;
+
+constexpr double kPatienceMs = 60'000;
 
 double MsSince(steady_clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(steady_clock::now() - begin)
@@ -130,14 +132,18 @@ class Streams {
     }
     Wait([this] { return wave_->done == static_cast<int>(watches_.size()); });
     while (Watchers() > others) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (MsSince(begin) > kPatienceMs) {
+        fmt::print(stderr, "the daemon keeps its watchers\n");
+        std::exit(EXIT_FAILURE);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     const double ms = MsSince(begin);
     watches_.clear();
     return ms;
   }
 
-  // WatchJob streams of the daemon, of this process and others.
+  // Streams of the daemon, of this process and others.
   int Watchers() {
     grpc::ClientContext context;
     v1::GetInfoResponse info;

@@ -32,7 +32,7 @@ constexpr const char* kFeatures[] = {
     "bottles",       "prepare",      "diagnose",    "packer.native/2",
     "packer.smolvm", "packer.push",  "leases",      "leases.stream",
     "collect",       "warm",         "miss",        "scrub",
-    "verify.repair", "jobs.resume",  "pack.repeat",
+    "verify.repair", "jobs.resume",  "pack.repeat", "watch.count",
 };
 
 constexpr int kDefaultJobs = 100;

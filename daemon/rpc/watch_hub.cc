@@ -36,6 +36,7 @@ absl::StatusOr<int64_t> WatchHub::Add(const std::string& connection,
   watcher->connection = connection;
   watcher->pump = std::move(pump);
   watchers_.emplace(id, std::move(watcher));
+  ++count_;
   return id;
 }
 
@@ -70,14 +71,10 @@ void WatchHub::Remove(int64_t id) {
     per_connection_.erase(here);
   }
   watchers_.erase(watcher);
+  --count_;
   while (running_ == id) {
     called_.Wait(mu_);
   }
-}
-
-int WatchHub::count() {
-  MutexLock lock(mu_);
-  return static_cast<int>(watchers_.size());
 }
 
 void WatchHub::CallNext() {

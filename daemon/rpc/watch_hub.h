@@ -10,6 +10,7 @@
 #ifndef BOTTLED_RPC_WATCH_HUB_H_
 #define BOTTLED_RPC_WATCH_HUB_H_
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -47,8 +48,8 @@ class WatchHub {
   // Waits for a call that is under way. Not to be called from one.
   void Remove(int64_t id);
 
-  // Those that are registered.
-  int count();
+  // Those that are registered. Does not wait for anything.
+  int count() const { return count_; }
 
  private:
   struct Watcher {
@@ -77,6 +78,8 @@ class WatchHub {
   int64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<int64_t, std::shared_ptr<Watcher>> watchers_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> per_connection_ ABSL_GUARDED_BY(mu_);
+  // The size of watchers_.
+  std::atomic<int> count_ = 0;
   // IDs in the order of their turn; some may be gone.
   std::deque<int64_t> ready_ ABSL_GUARDED_BY(mu_);
   // Being called; 0 = nobody.

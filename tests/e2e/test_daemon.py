@@ -4,6 +4,7 @@ activation, starting by clients."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -220,6 +221,25 @@ def test_reproducible_over_state_dirs_and_sources(workdir, docker, load,
         finally:
             instance.stop()
     assert len(digests) == 1
+
+
+def test_info_counts_watchers(daemon):
+    def watchers():
+        return daemon.json("info")[-1]["info"]["watcherCount"]
+
+    assert watchers() == 0
+    client = daemon.spawn("pack", "--archive", "-", stdin=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while watchers() != 1 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watchers() == 1
+    assert re.search(r"^Watchers: +1, at most 10000$",
+                     daemon.ctl("info").stdout, re.M)
+    client.kill()
+    client.communicate()
+    while watchers() != 0 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watchers() == 0
 
 
 def test_memory_of_an_idle_daemon(daemon):
