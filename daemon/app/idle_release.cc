@@ -3,14 +3,14 @@
 #include <ctime>
 #include <utility>
 
-#include "platform/process_memory.h"
+#include "platform/heap.h"
 
 namespace bottled {
 namespace {
 
 constexpr std::chrono::milliseconds kQuiet(20);
 constexpr int kQuietTicks = 5;
-constexpr int64_t kWorthBytes = 1 << 20;
+constexpr std::chrono::milliseconds kWorth(100);
 
 }  // namespace
 
@@ -20,30 +20,22 @@ IdleRelease::Process IdleRelease::Self() {
                 // POSIX: CLOCKS_PER_SEC is a million.
                 return std::chrono::microseconds(std::clock());
               },
-          .resident_bytes = ResidentBytes,
           .release = ReleaseFreeMemory};
 }
 
 IdleRelease::IdleRelease(Process process)
-    : process_(std::move(process)),
-      processor_time_(process_.processor_time()),
-      resident_bytes_(process_.resident_bytes()) {}
+    : process_(std::move(process)), ticked_(process_.processor_time()) {}
 
 void IdleRelease::Tick() {
-  const std::chrono::microseconds before =
-      std::exchange(processor_time_, process_.processor_time());
-  if (processor_time_ - before >= kQuiet) {
-    quiet_ticks_ = 0;
+  const std::chrono::microseconds now = process_.processor_time();
+  const bool quiet = now - std::exchange(ticked_, now) < kQuiet;
+  quiet_ticks_ = quiet ? quiet_ticks_ + 1 : 0;
+  if (quiet_ticks_ < kQuietTicks || now - released_ < kWorth) {
     return;
   }
-  if (++quiet_ticks_ < kQuietTicks) {
-    return;
-  }
-  quiet_ticks_ = 0;
-  if (process_.resident_bytes() > resident_bytes_ + kWorthBytes) {
-    process_.release();
-    resident_bytes_ = process_.resident_bytes();
-  }
+  process_.release();
+  // Or giving back were work, to give back after.
+  ticked_ = released_ = process_.processor_time();
 }
 
 }  // namespace bottled
