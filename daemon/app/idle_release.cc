@@ -34,7 +34,7 @@ void IdleRelease::Tick() {
     return;
   }
   process_.release();
-  // Or giving back were work, to give back after.
+  // Else giving back would itself count as work, and be done again and again.
   ticked_ = released_ = process_.processor_time();
 }
 
