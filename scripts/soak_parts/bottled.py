@@ -143,9 +143,9 @@ class Bottled:
     def leases(self):
         return {lease["id"] for lease in self.json("cache", "leases")["leases"]}
 
-    def status(self, name):
-        """A number of /proc/PID/status, in kB for sizes."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+    def status(self, name, file="status"):
+        """A number of /proc/PID/status or the like, in kB for sizes."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/{file}").read_text()
         return next(int(line.split()[1]) for line in text.splitlines()
                     if line.startswith(name + ":"))
 
@@ -169,11 +169,8 @@ class Bottled:
             time.sleep(1)
             before, used = used, self.processor_seconds()
             quiet = quiet + 1 if used - before < 0.02 else 0
-        # Exact, as that of /proc/PID/status is not with many processors.
-        text = pathlib.Path(
-            f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines()
-                    if line.startswith("Rss:")) / 1024
+        # proc(5) calls VmRSS of /proc/PID/status inaccurate.
+        return self.status("Rss", "smaps_rollup") / 1024
 
     def fd_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

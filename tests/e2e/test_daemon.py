@@ -14,6 +14,7 @@ import time
 import pytest
 
 import conftest
+import engines
 import images
 
 
@@ -229,17 +230,12 @@ def test_info_counts_watchers(daemon):
 
     assert watchers() == 0
     client = daemon.spawn("pack", "--archive", "-", stdin=subprocess.PIPE)
-    end = time.monotonic() + 60
-    while watchers() != 1 and time.monotonic() < end:
-        time.sleep(0.02)
-    assert watchers() == 1
+    engines.wait_for(lambda: watchers() == 1, "a watcher")
     assert re.search(r"^Watchers: +1, at most 10000$",
                      daemon.ctl("info").stdout, re.M)
     client.kill()
     client.communicate()
-    while watchers() != 0 and time.monotonic() < end:
-        time.sleep(0.02)
-    assert watchers() == 0
+    engines.wait_for(lambda: watchers() == 0, "no watcher")
 
 
 def test_memory_of_an_idle_daemon(daemon):
